@@ -1,0 +1,58 @@
+// BulkRequest: documents on their way to a target, already in the text that the engines' bulk API takes: for every item an
+// action line and, for an index action, the document's line. Targets that are not engines use the items' offsets.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace model {
+
+struct BulkItem {
+  enum class Kind : uint8_t { kIndex, kDelete };
+  Kind kind = Kind::kIndex;
+  uint32_t document = 0;  // position in the schema file
+  std::string id;
+  std::string routing;    // "" = by id
+  uint64_t version = 0;   // ordinal of the snapshot it was built from (design D3); 0 = unversioned
+  size_t action_offset = 0;    // start of the action line in `body`
+  size_t document_offset = 0;  // start of the document's line; == end_offset for a deletion
+  size_t end_offset = 0;       // first byte after this item's last newline
+};
+
+struct BulkRequest {
+  std::string body;
+  std::vector<BulkItem> items;
+
+  // The document's JSON text without its newline; "" for a deletion.
+  std::string_view Document(const BulkItem& item) const {
+    if (item.document_offset == item.end_offset) return {};
+    return std::string_view(body).substr(item.document_offset,
+                                         item.end_offset - item.document_offset - 1);
+  }
+  std::string_view Text(const BulkItem& item) const {
+    return std::string_view(body).substr(item.action_offset,
+                                         item.end_offset - item.action_offset);
+  }
+};
+
+enum class ItemStatus : uint8_t {
+  kDone,      // durable: written, or deleted, or there was nothing to delete
+  kFresher,   // the target holds a newer version already: as good as done
+  kRetry,     // 429, 503: the same item again, later
+  kRejected,  // never: goes to the dead letters
+};
+
+struct ItemOutcome {
+  ItemStatus status = ItemStatus::kDone;
+  int code = 0;        // HTTP status of the item where there is one
+  std::string reason;  // for kRetry and kRejected: the target's words, without the document
+};
+
+// One outcome per item, in the order of the items.
+struct BulkOutcome {
+  std::vector<ItemOutcome> items;
+};
+
+}  // namespace model

@@ -1,0 +1,117 @@
+// Target: where documents go. Implementations: http_target (Elasticsearch, OpenSearch), sqlite_target, ndjson_target,
+// null_target. The state of the synchronization is kept in the target itself (design D6).
+//
+// A Target is made once and lent to all threads; its calls are thread safe but not fast. Writers are made one per worker and
+// belong to its thread. Success of Write means durable: it survives kill -9 of the target.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "consumer/base/log.h"
+#include "consumer/base/metrics.h"
+#include "consumer/base/result.h"
+#include "consumer/base/stop.h"
+#include "consumer/model/bulk.h"
+#include "consumer/model/sync_state.h"
+#include "consumer/schema/tree.h"
+
+namespace sink {
+
+// A document that the target refused for good.
+struct Rejected {
+  std::string id;
+  std::string reason;
+  std::string document;  // its JSON text
+  uint64_t version = 0;
+  base::Lsn lsn;
+};
+
+class Writer {
+ public:
+  virtual ~Writer() = default;
+  // Writes all items of one request. The outcome has one entry per item. Errors are about the whole request: kRetry (the
+  // target is overloaded or not reachable), kRefused (not allowed), kFatal (an answer we do not understand).
+  virtual base::Result<model::BulkOutcome> Write(const model::BulkRequest& request) = 0;
+};
+
+class Target {
+ public:
+  virtual ~Target() = default;
+
+  // For logs and status: "OpenSearch 2.19.5 at http://127.0.0.1:9200", "SQLite file documents.db".
+  virtual std::string Describe() const = 0;
+
+  // Connects once. kRefused with the remedy when it cannot be used: not reachable, not authorized, unknown product.
+  virtual base::Status Probe() = 0;
+
+  // Returns the stored state of the document's index, or nothing if there is no such index (or it holds no state of ours
+  // and `alias` is false). kRefused if the name is taken by something that is not ours.
+  virtual base::Result<std::optional<model::SyncState>> ReadState(const schema::DocumentTree& tree) = 0;
+
+  // Creates the first generation (or the plain index) from tree.index_body and stores `state` in it.
+  virtual base::Status Create(const schema::DocumentTree& tree, const model::SyncState& state) = 0;
+
+  // Replaces the stored state. On success it is durable, and so are all documents written before.
+  virtual base::Status WriteState(const schema::DocumentTree& tree, const model::SyncState& state) = 0;
+
+  // REQUIRES: ReadState found a state, or Create succeeded.
+  virtual std::unique_ptr<Writer> NewWriter() = 0;
+
+  // Deletes every document of the index whose version is lower than `version`. Returns how many.
+  virtual base::Result<uint64_t> Sweep(const schema::DocumentTree& tree, uint64_t version) = 0;
+
+  // Stores dead letters durably, in `<index>-rejected` or the like.
+  virtual base::Status WriteRejected(const schema::DocumentTree& tree,
+                                     const std::vector<Rejected>& rejected) = 0;
+
+  virtual base::Result<uint64_t> Count(const schema::DocumentTree& tree) = 0;
+
+  // Makes everything written so far visible to searches (engines: refresh).
+  virtual base::Status MakeSearchable(const schema::DocumentTree& tree) = 0;
+
+  // Removes index, alias, state and dead letters.
+  virtual base::Status Drop(const schema::DocumentTree& tree) = 0;
+};
+
+struct HttpConfig {
+  std::string url;       // scheme://host:port, without credentials
+  std::string user;
+  std::string password;  // never logged
+  std::string api_key;   // encoded
+  std::string bearer;
+  bool verify_certificates = true;
+  std::string ca_file, client_certificate, client_key;
+  std::chrono::seconds timeout{60};
+  bool compress = false;
+  size_t max_bulk_bytes = 10u << 20;
+};
+
+// `trees` gives the names behind BulkItem::document; it outlives the target.
+std::unique_ptr<Target> MakeHttpTarget(HttpConfig config, const std::vector<schema::DocumentTree>& trees,
+                                       base::Logger& log);
+std::unique_ptr<Target> MakeSqliteTarget(const std::string& file,
+                                         const std::vector<schema::DocumentTree>& trees);
+std::unique_ptr<Target> MakeNdjsonTarget(const std::string& file,  // "-" = standard output
+                                         const std::vector<schema::DocumentTree>& trees);
+std::unique_ptr<Target> MakeNullTarget(const std::vector<schema::DocumentTree>& trees);
+
+// Repeats what is worth repeating (whole requests and single items) with backoff until everything is done, rejected items
+// are stored as dead letters, or `stop` is requested (then kRetry). The one place where writing is retried.
+// `deadline`: gives up with kRetry when an answer has not come by then, because the build is too old to be written
+// (design D3); the caller builds anew.
+struct DeliveryCounts {
+  uint64_t done = 0, fresher = 0, rejected = 0;
+};
+base::Result<DeliveryCounts> Deliver(Target& target, Writer& writer,
+                                     const std::vector<schema::DocumentTree>& trees,
+                                     model::BulkRequest request, base::Lsn lsn,
+                                     std::chrono::steady_clock::time_point deadline,
+                                     const base::StopSignal& stop, base::Logger& log,
+                                     base::Metrics& metrics);
+
+}  // namespace sink
