@@ -96,8 +96,9 @@ class Connection {
   // The view is valid until the next call.
   base::Result<std::optional<std::string_view>> ReadCopy();
   base::Status WriteCopy(std::string_view bytes);
+  // Sends CopyDone; ReadCopy then drains until the server has ended the stream, too.
   base::Status EndCopy();
-  // Waits until the socket has something to read (or `extra_fd`, if not -1), at most `wait`.
+  // Waits until the socket has something to read, at most `wait`; a signal ends the wait early.
   base::Status WaitReadable(std::chrono::milliseconds wait);
   int Socket() const;
 
@@ -108,7 +109,8 @@ class Connection {
   std::string sql_state_;
 };
 
-// 'text' with quotes doubled (E'' when it holds a backslash): for the replication grammar, which takes no parameters.
+// 'text' with quotes doubled: for the replication grammar, which takes no parameters and knows no E''. The same in SQL, because
+// every session has standard_conforming_strings on.
 std::string QuoteLiteral(std::string_view text);
 // {"a","b"}: a PostgreSQL array literal of texts, every element quoted; nullopt = NULL.
 std::string ArrayLiteral(std::span<const std::optional<std::string>> values);
