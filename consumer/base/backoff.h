@@ -1,5 +1,6 @@
-// Backoff: how long to wait before the next try. Doubles from `first` to `most`, with full jitter so that many
-// daemons do not come back in step. Pure apart from its random generator; one owner, one thread.
+// Backoff: how long to wait before the next try. Doubles from `first` to `most`, with full jitter
+// so that many daemons do not come back in step. Pure apart from its random generator; one owner,
+// one thread.
 #pragma once
 
 #include <algorithm>

@@ -1,4 +1,5 @@
-// Writing JSON text without a tree: for the hot path, where documents go straight into the bulk body.
+// Writing JSON text without a tree: for the hot path, where documents go straight into the bulk
+// body.
 #pragma once
 
 #include <string>
@@ -6,8 +7,9 @@
 
 namespace base {
 
-// Appends `text` as a JSON string with its quotes: escapes ", \ and control characters, leaves all else (UTF-8) as it is.
-// REQUIRES: `text` is valid UTF-8 (PostgreSQL guarantees it for a UTF8 client encoding).
+// Appends `text` as a JSON string with its quotes: escapes ", \ and control characters, leaves all
+// else (UTF-8) as it is. REQUIRES: `text` is valid UTF-8 (PostgreSQL guarantees it for a UTF8
+// client encoding).
 void AppendJsonString(std::string_view text, std::string* out);
 
 }  // namespace base

@@ -1,5 +1,6 @@
-// Logger: lines for the operator, on standard error. Behind it is spdlog; nobody else includes that.
-// One Logger is made in main and lent to everyone who logs. Thread safe. Never pass it secrets or row values above debug level.
+// Logger: lines for the operator, on standard error. Behind it is spdlog; nobody else includes
+// that. One Logger is made in main and lent to everyone who logs. Thread safe. Never pass it
+// secrets or row values above debug level.
 #pragma once
 
 #include <memory>

@@ -19,7 +19,8 @@ struct Lsn {
 
 std::string ToString(Lsn lsn);
 
-// Returns nothing unless `text` is exactly two hexadecimal numbers of 1 to 8 digits joined by a slash.
+// Returns nothing unless `text` is exactly two hexadecimal numbers of 1 to 8 digits joined by a
+// slash.
 std::optional<Lsn> ParseLsn(std::string_view text);
 
 }  // namespace base

@@ -1,5 +1,6 @@
-// Metrics: counters, gauges and histograms by name, made once in main and lent to every room. Updating is one relaxed
-// atomic operation; reading gives the Prometheus text form. References stay valid as long as the Metrics lives. Thread safe.
+// Metrics: counters, gauges and histograms by name, made once in main and lent to every room.
+// Updating is one relaxed atomic operation; reading gives the Prometheus text form. References stay
+// valid as long as the Metrics lives. Thread safe.
 #pragma once
 
 #include <array>
@@ -39,7 +40,8 @@ class Histogram {
   void Observe(uint64_t microseconds);
   uint64_t Count() const { return count_.load(std::memory_order_relaxed); }
   uint64_t SumMicroseconds() const { return sum_.load(std::memory_order_relaxed); }
-  // Returns the upper bound in microseconds of the bucket in which the quantile (0..1) lies; 0 when empty.
+  // Returns the upper bound in microseconds of the bucket in which the quantile (0..1) lies; 0 when
+  // empty.
   uint64_t Quantile(double quantile) const;
   uint64_t Bucket(int i) const { return buckets_[i].load(std::memory_order_relaxed); }
 

@@ -7,8 +7,8 @@
 
 namespace base {
 
-// Returns the candidate with the smallest edit distance to `word`, if that is at most 2 or at most a third of the word's
-// length; otherwise "".
+// Returns the candidate with the smallest edit distance to `word`, if that is at most 2 or at most
+// a third of the word's length; otherwise "".
 std::string Nearest(std::string_view word, std::span<const std::string> candidates);
 
 // Returns `; did you mean "x"?` for Nearest's word, or "".

@@ -1,5 +1,6 @@
-// Result<T>: a value or an Error. Errors are values here, and their kind is the action that the caller has to take, not
-// the family the failure belongs to. Library exceptions are turned into a Result in the file that calls the library.
+// Result<T>: a value or an Error. Errors are values here, and their kind is the action that the
+// caller has to take, not the family the failure belongs to. Library exceptions are turned into a
+// Result in the file that calls the library.
 #pragma once
 
 #include <optional>
@@ -12,18 +13,23 @@ namespace base {
 
 enum class ErrorKind {
   kRetry,           // the same call may succeed later: back off and repeat it
-  kReconnect,       // the connection or session is gone: open a new one, continue from the last acknowledged point
-  kRejectDocument,  // this one document can never be written as it is: dead letter, the rest goes on
+  kReconnect,       // the connection or session is gone: open a new one, continue from the last
+                    // acknowledged point
+  kRejectDocument,  // this one document can never be written as it is: dead letter, the rest goes
+                    // on
   kFatal,           // wrong input or a broken invariant: stop and say so (exit code 1)
   kUsage,           // wrong command line, environment or schema file (exit code 2)
-  kRefused,         // an operator has to decide or repair something; the message says what to type (exit code 3)
+  kRefused,  // an operator has to decide or repair something; the message says what to type (exit
+             // code 3)
 };
 
 struct Error {
   ErrorKind kind = ErrorKind::kFatal;
-  std::string message;  // one paragraph: what, to whom, and the remedy where there is one. Never a secret, never row values
+  std::string message;  // one paragraph: what, to whom, and the remedy where there is one. Never a
+                        // secret, never row values
 
-  // Returns this error with `what_we_were_doing` put in front: "reading the slot \"x\": connection refused".
+  // Returns this error with `what_we_were_doing` put in front: "reading the slot \"x\": connection
+  // refused".
   [[nodiscard]] Error While(std::string_view what_we_were_doing) && {
     message.insert(0, ": ");
     message.insert(0, what_we_were_doing);
@@ -43,8 +49,10 @@ inline Error Refused(std::string message) { return {ErrorKind::kRefused, std::mo
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT: implicit on purpose
-  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT: implicit on purpose
+  Result(T value)
+      : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit on purpose
+  Result(Error error)
+      : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT: implicit on purpose
 
   bool ok() const { return state_.index() == 0; }
   explicit operator bool() const { return ok(); }

@@ -1,5 +1,5 @@
-// StopSignal: "finish and leave", told once by the owner of the threads and seen by all of them. Waiting on it is how a
-// thread sleeps without being deaf. Thread safe.
+// StopSignal: "finish and leave", told once by the owner of the threads and seen by all of them.
+// Waiting on it is how a thread sleeps without being deaf. Thread safe.
 #pragma once
 
 #include <chrono>

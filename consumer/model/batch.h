@@ -1,5 +1,6 @@
-// Batch: the unit of work between the producers (stream, load) and the workers. It names documents to rebuild, by keys or
-// by ranges, never their content. Packed to bytes by wire/batch_codec for queues that leave the process.
+// Batch: the unit of work between the producers (stream, load) and the workers. It names documents
+// to rebuild, by keys or by ranges, never their content. Packed to bytes by wire/batch_codec for
+// queues that leave the process.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +11,8 @@
 
 namespace model {
 
-// "Whatever documents hang on these values": `values` are those of the columns of entry point `entry` (schema/tree.h) of
-// document `document`, as text. Entry 0 is the root's own key.
+// "Whatever documents hang on these values": `values` are those of the columns of entry point
+// `entry` (schema/tree.h) of document `document`, as text. Entry 0 is the root's own key.
 struct Touch {
   uint32_t document = 0;  // position in the schema file
   uint32_t entry = 0;
@@ -28,24 +29,26 @@ struct Rebuild {
   auto operator<=>(const Rebuild&) const = default;
 };
 
-// A part of a root table, for the load. By pages of a heap (ctid) or, when `by_key`, by its key (from, to].
+// A part of a root table, for the load. By pages of a heap (ctid) or, when `by_key`, by its key
+// (from, to].
 struct LoadRange {
   uint32_t document = 0;
   uint32_t chunk = 0;     // ordinal, from 0; what the load's progress counts
   uint32_t relation = 0;  // Oid of the heap the pages belong to (a partition's own)
   bool by_key = false;
-  uint32_t first_page = 0, end_page = 0;           // [first, end)
+  uint32_t first_page = 0, end_page = 0;            // [first, end)
   std::vector<std::string> after_key, through_key;  // empty = open end
 
   auto operator<=>(const LoadRange&) const = default;
 };
 
 struct Batch {
-  // The stream's part: everything committed before `floor` is in earlier batches, so while this batch is the oldest
-  // unfinished one, `floor` is the furthest position that may be acknowledged.
+  // The stream's part: everything committed before `floor` is in earlier batches, so while this
+  // batch is the oldest unfinished one, `floor` is the furthest position that may be acknowledged.
   base::Lsn floor;
   base::Lsn last_commit;       // commit record of the last transaction with a part in here
-  base::Lsn complete_through;  // end of the last transaction that is wholly in this batch and those before it
+  base::Lsn complete_through;  // end of the last transaction that is wholly in this batch and those
+                               // before it
   std::vector<uint32_t> xids;  // a build must see these (design D4)
   std::vector<Touch> touches;
   std::vector<Rebuild> rebuilds;

@@ -1,5 +1,6 @@
-// BulkRequest: documents on their way to a target, already in the text that the engines' bulk API takes: for every item an
-// action line and, for an index action, the document's line. Targets that are not engines use the items' offsets.
+// BulkRequest: documents on their way to a target, already in the text that the engines' bulk API
+// takes: for every item an action line and, for an index action, the document's line. Targets that
+// are not engines use the items' offsets.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +15,8 @@ struct BulkItem {
   Kind kind = Kind::kIndex;
   uint32_t document = 0;  // position in the schema file
   std::string id;
-  std::string routing;    // "" = by id
-  uint64_t version = 0;   // ordinal of the snapshot it was built from (design D3); 0 = unversioned
+  std::string routing;   // "" = by id
+  uint64_t version = 0;  // ordinal of the snapshot it was built from (design D3); 0 = unversioned
   size_t action_offset = 0;    // start of the action line in `body`
   size_t document_offset = 0;  // start of the document's line; == end_offset for a deletion
   size_t end_offset = 0;       // first byte after this item's last newline
@@ -32,8 +33,7 @@ struct BulkRequest {
                                          item.end_offset - item.document_offset - 1);
   }
   std::string_view Text(const BulkItem& item) const {
-    return std::string_view(body).substr(item.action_offset,
-                                         item.end_offset - item.action_offset);
+    return std::string_view(body).substr(item.action_offset, item.end_offset - item.action_offset);
   }
 };
 

@@ -1,6 +1,7 @@
-// What the stream says happened: relations, row changes, transaction marks. Made by wire/, read by assemble/affected_roots.
-// Column values are kept as text in PostgreSQL's own input form, because their one use is to be looked up by SQL: documents
-// are always built from the tables, never from these rows (design D2).
+// What the stream says happened: relations, row changes, transaction marks. Made by wire/, read by
+// assemble/affected_roots. Column values are kept as text in PostgreSQL's own input form, because
+// their one use is to be looked up by SQL: documents are always built from the tables, never from
+// these rows (design D2).
 #pragma once
 
 #include <cstdint>
@@ -31,33 +32,36 @@ struct RelationColumn {
   bool in_identity = false;
 };
 
-// One version of a table's shape, in effect from its relation record until the next one with the same id.
+// One version of a table's shape, in effect from its relation record until the next one with the
+// same id.
 struct Relation {
   uint32_t id = 0;  // the table's Oid
   std::string schema;
   std::string table;
-  char identity = 'd';  // as pg_class.relreplident: d, n, f, i
+  char identity = 'd';                  // as pg_class.relreplident: d, n, f, i
   std::vector<RelationColumn> columns;  // the emitted ones, in table order
 };
 
 // The old row of an UPDATE or DELETE, as far as the replica identity puts it into the WAL.
 enum class OldRow : uint8_t {
-  kAbsent,   // UPDATE: identity unchanged. DELETE: the table has no identity at all
-  kKey,      // identity columns only, the others are kMissing
-  kFull,     // REPLICA IDENTITY FULL
+  kAbsent,  // UPDATE: identity unchanged. DELETE: the table has no identity at all
+  kKey,     // identity columns only, the others are kMissing
+  kFull,    // REPLICA IDENTITY FULL
 };
 
 struct RowChange {
   enum class Kind : uint8_t { kInsert, kUpdate, kDelete };
   Kind kind = Kind::kInsert;
-  std::shared_ptr<const Relation> relation;  // shared: a relation record replaces it while changes of the old shape live on
+  std::shared_ptr<const Relation>
+      relation;  // shared: a relation record replaces it while changes of the old shape live on
   OldRow old_kind = OldRow::kAbsent;
   std::vector<Value> old_row;  // one per relation column, or empty
   std::vector<Value> new_row;  // one per relation column; empty for a DELETE
 };
 
 struct Begin {
-  base::Lsn commit_lsn;  // of the commit record; known before the changes because decoding starts at commit
+  base::Lsn commit_lsn;  // of the commit record; known before the changes because decoding starts
+                         // at commit
   int64_t commit_time_us = 0;  // microseconds since 2000-01-01 UTC
   uint32_t xid = 0;
 };

@@ -1,5 +1,6 @@
-// SyncState: what the target remembers about itself, stored beside the documents (design D6): whose documents these are and
-// up to which LSN they are true. WAL is acknowledged only up to the `applied` that is stored here.
+// SyncState: what the target remembers about itself, stored beside the documents (design D6): whose
+// documents these are and up to which LSN they are true. WAL is acknowledged only up to the
+// `applied` that is stored here.
 #pragma once
 
 #include <cstdint>
@@ -12,13 +13,14 @@ namespace model {
 
 struct LoadProgress {
   bool complete = false;
-  // Identifies the plan the chunk numbers belong to (table, relfilenode, pages, chunk size). Another plan = start again.
+  // Identifies the plan the chunk numbers belong to (table, relfilenode, pages, chunk size).
+  // Another plan = start again.
   std::string plan;
-  uint32_t chunks = 0;           // 0 = not known in advance
-  uint32_t done_below = 0;       // all chunks below this are in the target
+  uint32_t chunks = 0;               // 0 = not known in advance
+  uint32_t done_below = 0;           // all chunks below this are in the target
   std::vector<uint32_t> done_above;  // finished ones beyond the first gap, ascending
-  std::string last_key_json;     // by-key plans: JSON array, upper bound of chunk done_below - 1
-  uint64_t documents = 0;        // written so far, for progress display
+  std::string last_key_json;  // by-key plans: JSON array, upper bound of chunk done_below - 1
+  uint64_t documents = 0;     // written so far, for progress display
 
   bool operator==(const LoadProgress&) const = default;
 };

@@ -1,0 +1,139 @@
+#include "consumer/assemble/affected_roots.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+
+#include <fmt/format.h>
+
+namespace assemble {
+namespace {
+
+using model::OldRow;
+using model::RowChange;
+using model::Value;
+
+std::string Name(const model::Relation& relation) { return relation.schema + "." + relation.table; }
+
+base::Error IdentityTooWeak(const model::Relation& relation, const std::string& column) {
+  return base::Refused(
+      fmt::format("{}: the WAL no longer carries the old value of column \"{}\", so documents that "
+                  "this row left cannot be "
+                  "found; its REPLICA IDENTITY was weakened while we ran. Run `pgsync-consumer "
+                  "bootstrap --apply SCHEMA`, then "
+                  "start again",
+                  Name(relation), column));
+}
+
+// The values of `columns`, or nothing when one of them is NULL. `other` is the row to take a value
+// from that did not change.
+base::Result<std::optional<std::vector<std::string>>> Values(const model::Relation& relation,
+                                                             const std::vector<size_t>& columns,
+                                                             const std::vector<Value>& row,
+                                                             const std::vector<Value>* other) {
+  std::vector<std::string> values;
+  values.reserve(columns.size());
+  for (const size_t column : columns) {
+    const Value* value = &row[column];
+    if (value->kind == Value::Kind::kUnchanged && other) value = &(*other)[column];
+    switch (value->kind) {
+      case Value::Kind::kNull:
+        return std::optional<std::vector<std::string>>();
+      case Value::Kind::kText:
+        values.push_back(value->text);
+        break;
+      case Value::Kind::kMissing:
+      case Value::Kind::kUnchanged:
+        return IdentityTooWeak(relation, relation.columns[column].name);
+    }
+  }
+  return std::optional(std::move(values));
+}
+
+}  // namespace
+
+base::Status AffectedRoots::Collect(const RowChange& change, std::vector<model::Touch>* touches) {
+  const auto binding = Bind(change.relation);
+  if (!binding) return binding.error();
+  const model::Relation& relation = *change.relation;
+
+  for (const Use& use : (*binding)->uses) {
+    const auto touch = [&](const std::vector<Value>& row,
+                           const std::vector<Value>* other) -> base::Status {
+      auto values = Values(relation, use.columns, row, other);
+      if (!values) return std::move(values).error();
+      if (!values->has_value()) return {};
+      model::Touch made{use.document, use.entry, std::move(**values)};
+      // Neighbours are often the same: rows of one statement hang on one parent.
+      if (touches->empty() || touches->back() != made) touches->push_back(std::move(made));
+      return {};
+    };
+
+    const bool has_old = change.old_kind != OldRow::kAbsent;
+    if (change.kind == RowChange::Kind::kDelete && !has_old) {
+      return IdentityTooWeak(relation, relation.columns[use.columns.front()].name);
+    }
+    // An UPDATE without an old row left all identity columns alone, and preflight saw to it that
+    // ours are among them.
+    if (has_old) {
+      if (auto status = touch(change.old_row, nullptr); !status) return status;
+    }
+    if (change.kind != RowChange::Kind::kDelete) {
+      if (auto status = touch(change.new_row, has_old ? &change.old_row : nullptr); !status) {
+        return status;
+      }
+    }
+  }
+  return {};
+}
+
+void AffectedRoots::Collect(const model::Truncate& truncate,
+                            std::vector<model::Rebuild>* rebuilds) const {
+  for (const auto& relation : truncate.relations) {
+    const schema::TableName name{relation->schema, relation->table};
+    for (const schema::DocumentTree& tree : trees_) {
+      for (const schema::EntryPoint& entry : tree.entries) {
+        if (entry.table != name) continue;
+        const model::Rebuild rebuild{tree.number, entry.via == schema::EntryPoint::Via::kRoot};
+        const auto same = [&](const model::Rebuild& r) { return r.document == tree.number; };
+        const auto found = std::find_if(rebuilds->begin(), rebuilds->end(), same);
+        if (found == rebuilds->end()) {
+          rebuilds->push_back(rebuild);
+        } else {
+          found->sweep |= rebuild.sweep;
+        }
+      }
+    }
+  }
+}
+
+base::Result<const AffectedRoots::Binding*> AffectedRoots::Bind(
+    const std::shared_ptr<const model::Relation>& relation) {
+  const auto known = bindings_.find(relation.get());
+  if (known != bindings_.end()) return &known->second;
+
+  Binding binding{relation, {}};
+  const schema::TableName name{relation->schema, relation->table};
+  for (const schema::DocumentTree& tree : trees_) {
+    for (const schema::EntryPoint& entry : tree.entries) {
+      if (entry.table != name) continue;
+      Use use{tree.number, entry.id, {}};
+      for (const std::string& column : entry.columns) {
+        const auto at =
+            std::find_if(relation->columns.begin(), relation->columns.end(),
+                         [&](const model::RelationColumn& c) { return c.name == column; });
+        if (at == relation->columns.end()) {
+          return base::Refused(fmt::format(
+              "{}: column \"{}\" is no longer in the stream; it was dropped or renamed. Adapt the "
+              "schema file, or the table, then start again",
+              Name(*relation), column));
+        }
+        use.columns.push_back(static_cast<size_t>(at - relation->columns.begin()));
+      }
+      binding.uses.push_back(std::move(use));
+    }
+  }
+  return &bindings_.emplace(relation.get(), std::move(binding)).first->second;
+}
+
+}  // namespace assemble

@@ -1,0 +1,437 @@
+#include "consumer/assemble/builder.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace assemble {
+namespace {
+
+using base::Result;
+using base::Status;
+using schema::DocumentTree;
+using schema::Node;
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+const std::string kBegin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+const std::string kSnapshot = "SELECT pg_current_snapshot()::text";
+const std::string kCommit = "COMMIT";
+
+bool ShowsAll(const Snapshot& snapshot, std::span<const uint32_t> xids) {
+  return std::all_of(xids.begin(), xids.end(), [&](uint32_t xid) { return snapshot.Shows(xid); });
+}
+
+std::vector<pg::Param> ArrayParams(const std::vector<std::vector<std::string>>& arrays) {
+  std::vector<pg::Param> params;
+  params.reserve(arrays.size());
+  for (const auto& array : arrays) params.emplace_back(pg::ArrayLiteral(array));
+  return params;
+}
+
+base::Error Stopping() { return base::Retry("stopping"); }
+
+}  // namespace
+
+Builder::Builder(BuilderSettings settings, const std::vector<DocumentTree>& trees,
+                 const base::StopSignal& stop, base::Logger& log, base::Metrics& metrics)
+    : settings_(std::move(settings)),
+      trees_(trees),
+      stop_(stop),
+      log_(log),
+      documents_(metrics.counter("pgsync_build_documents_total", "documents and deletions built")),
+      invisible_(metrics.counter("pgsync_build_invisible_total",
+                                 "snapshots thrown away because they did not show their batch")),
+      build_time_(metrics.histogram("pgsync_build_seconds", "time to read and write one chunk")) {
+  for (const DocumentTree& tree : trees_) statements_.push_back(MakeStatements(tree));
+  for (size_t i = 0; i < trees_.size(); ++i) writers_.emplace_back(trees_[i], statements_[i]);
+}
+
+// Runs `work` on the connection and drops it after an error: whatever state the session was left
+// in, it is not ours to guess.
+template <typename Work>
+Status Builder::WithConnection(const Work& work) {
+  if (auto connected = Connected(); !connected) return connected.error();
+  Status status = work();
+  if (!status) connection_.reset();
+  return status;
+}
+
+Result<pg::Connection*> Builder::Connected() {
+  if (connection_ && !connection_->Alive()) connection_.reset();
+  if (!connection_) {
+    auto opened = pg::Connection::Open(settings_.postgres, settings_.database);
+    if (!opened) return opened.error();
+    connection_ = std::move(*opened);
+    if (!settings_.work_mem.empty()) {
+      const pg::Param work_mem = settings_.work_mem;
+      const auto set =
+          connection_->Query("SELECT set_config('work_mem', $1, false)", std::span(&work_mem, 1));
+      if (!set) {
+        connection_.reset();
+        return set.error();
+      }
+    }
+  }
+  return &*connection_;
+}
+
+Status Builder::BuildTouched(std::vector<model::Touch> touches, std::span<const uint32_t> xids,
+                             const Emit& emit) {
+  std::vector<Keys> roots;
+  const Status resolved = WithConnection([&]() -> Status {
+    auto found = ResolveRoots(std::move(touches), xids);
+    if (!found) return found.error();
+    roots = std::move(*found);
+    return {};
+  });
+  if (!resolved) return resolved;
+
+  for (size_t i = 0; i < trees_.size(); ++i) {
+    const size_t total = roots[i].empty() ? 0 : roots[i][0].size();
+    for (size_t begin = 0; begin < total; begin += settings_.keys_per_chunk) {
+      if (stop_.Requested() && begin > 0) return Stopping();
+      const size_t end = std::min<size_t>(begin + settings_.keys_per_chunk, total);
+      Keys chunk;
+      for (const auto& column : roots[i]) {
+        chunk.emplace_back(column.begin() + static_cast<ptrdiff_t>(begin),
+                           column.begin() + static_cast<ptrdiff_t>(end));
+      }
+      if (auto status = BuildKeys(trees_[i], chunk, xids, emit); !status) return status;
+    }
+  }
+  return {};
+}
+
+// One list of root keys per tree, each key once.
+Result<std::vector<Builder::Keys>> Builder::ResolveRoots(std::vector<model::Touch> touches,
+                                                         std::span<const uint32_t> xids) {
+  std::sort(touches.begin(), touches.end());
+  touches.erase(std::unique(touches.begin(), touches.end()), touches.end());
+
+  std::vector<std::set<std::vector<std::string>>> roots(trees_.size());
+  struct Pending {
+    size_t begin, end;
+  };
+  std::vector<Pending> climbs;  // runs of touches of one entry point that need SQL
+  for (size_t begin = 0; begin < touches.size();) {
+    const auto [document, entry, values] = touches[begin];
+    size_t end = begin;
+    while (end < touches.size() && touches[end].document == document &&
+           touches[end].entry == entry) {
+      ++end;
+    }
+    if (document >= trees_.size() || entry >= trees_[document].entries.size()) {
+      return base::Fatal(
+          fmt::format("a batch names document {} entry {}, which the schema file does not have; "
+                      "the queue belongs to another schema file",
+                      document, entry));
+    }
+    const ClimbStatement& climb = statements_[document].climbs[entry];
+    if (!climb.direct) {
+      climbs.push_back({begin, end});
+    } else {
+      for (size_t i = begin; i < end; ++i) {
+        std::vector<std::string> key;
+        for (const size_t at : climb.order) key.push_back(std::move(touches[i].values[at]));
+        roots[document].insert(std::move(key));
+      }
+    }
+    begin = end;
+  }
+
+  if (!climbs.empty()) {
+    base::Backoff backoff(milliseconds(1), milliseconds(100));
+    const auto since = steady_clock::now();
+    bool warned = false;
+    for (bool shown = false; !shown;) {
+      pg::Connection& connection = *connection_;
+      if (auto s = connection.BeginPipeline(); !s) return s.error();
+      if (auto s = connection.SendPrepared(kBegin, {}, pg::Format::kText); !s) return s.error();
+      if (auto s = connection.SendPrepared(kSnapshot, {}, pg::Format::kText); !s) return s.error();
+      for (const Pending& run : climbs) {
+        const model::Touch& first = touches[run.begin];
+        std::vector<std::vector<std::string>> arrays(first.values.size());
+        for (size_t i = run.begin; i < run.end; ++i) {
+          for (size_t v = 0; v < arrays.size(); ++v) arrays[v].push_back(touches[i].values[v]);
+        }
+        const auto params = ArrayParams(arrays);
+        const ClimbStatement& climb = statements_[first.document].climbs[first.entry];
+        if (auto s = connection.SendPrepared(climb.sql, params, pg::Format::kText); !s) {
+          return s.error();
+        }
+      }
+      if (auto s = connection.SendPrepared(kCommit, {}, pg::Format::kText); !s) return s.error();
+      if (auto s = connection.Sync(); !s) return s.error();
+
+      if (auto begun = connection.Receive(); !begun) return begun.error();
+      auto snapshot_row = connection.Receive();
+      if (!snapshot_row) return snapshot_row.error();
+      auto snapshot = Snapshot::Parse(snapshot_row->Cell(0, 0));
+      if (!snapshot) return snapshot.error();
+      shown = ShowsAll(*snapshot, xids);
+      for (const Pending& run : climbs) {
+        const uint32_t document = touches[run.begin].document;
+        auto rows = connection.Receive();
+        if (!rows) {
+          return std::move(rows).error().While("finding the documents of a change for index " +
+                                               trees_[document].index);
+        }
+        for (int row = 0; shown && row < rows->size(); ++row) {
+          std::vector<std::string> key;
+          for (int c = 0; c < rows->columns(); ++c) key.emplace_back(rows->Cell(row, c));
+          roots[document].insert(std::move(key));
+        }
+      }
+      if (auto committed = connection.Receive(); !committed) return committed.error();
+      if (auto s = connection.EndPipeline(); !s) return s.error();
+      if (!shown) {
+        if (auto s = WaitForVisibility(&backoff, since, &warned); !s) return s.error();
+      }
+    }
+  }
+
+  std::vector<Keys> keys(trees_.size());
+  for (size_t i = 0; i < trees_.size(); ++i) {
+    keys[i].resize(trees_[i].id_columns.size());
+    while (!roots[i].empty()) {
+      auto node = roots[i].extract(roots[i].begin());
+      for (size_t c = 0; c < keys[i].size(); ++c) keys[i][c].push_back(std::move(node.value()[c]));
+    }
+  }
+  return keys;
+}
+
+Status Builder::BuildKeys(const DocumentTree& tree, const Keys& keys,
+                          std::span<const uint32_t> xids, const Emit& emit) {
+  const auto params = ArrayParams(keys);
+  return BuildChunk(tree, statements_[tree.number].root_by_key, params, xids, emit);
+}
+
+Status Builder::BuildRange(const model::LoadRange& range, std::span<const uint32_t> xids,
+                           const Emit& emit) {
+  if (range.document >= trees_.size()) {
+    return base::Fatal(fmt::format(
+        "a load range names document {}, which the schema file does not have", range.document));
+  }
+  const DocumentTree& tree = trees_[range.document];
+  const TreeStatements& statements = statements_[range.document];
+  std::vector<pg::Param> params;
+  if (range.by_key) {
+    params.insert(params.end(), range.after_key.begin(), range.after_key.end());
+    params.insert(params.end(), range.through_key.begin(), range.through_key.end());
+    const NodeStatement& statement =
+        statements.root_by_key_range[!range.after_key.empty()][!range.through_key.empty()];
+    return BuildChunk(tree, statement, params, xids, emit);
+  }
+
+  std::string heap;
+  const Status named = WithConnection([&]() -> Status {
+    auto name = HeapName(range.relation);
+    if (!name) return name.error();
+    heap = std::move(*name);
+    return {};
+  });
+  if (!named) return named;
+  if (heap.empty()) return {};  // a partition that was dropped or detached meanwhile has no rows
+  NodeStatement statement = statements.root_by_pages;
+  statement.sql.replace(statement.sql.find(kHeapMark), std::string(kHeapMark).size(), heap);
+  params.emplace_back(fmt::format("({},0)", range.first_page));
+  params.emplace_back(fmt::format("({},0)", range.end_page));
+  return BuildChunk(tree, statement, params, xids, emit);
+}
+
+Result<std::string> Builder::HeapName(uint32_t relation) {
+  const auto known = heap_names_.find(relation);
+  if (known != heap_names_.end()) return known->second;
+  const pg::Param oid = std::to_string(relation);
+  auto rows = connection_->Query(
+      "SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname) FROM pg_class c "
+      "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1::oid",
+      std::span(&oid, 1));
+  if (!rows) return rows.error();
+  std::string name = rows->size() == 0 ? "" : std::string(rows->Cell(0, 0));
+  heap_names_.emplace(relation, name);
+  return name;
+}
+
+Status Builder::BuildChunk(const DocumentTree& tree, const NodeStatement& root,
+                           std::span<const pg::Param> params, std::span<const uint32_t> xids,
+                           const Emit& emit) {
+  const auto started = steady_clock::now();
+  base::Backoff backoff(milliseconds(1), milliseconds(100));
+  bool warned = false;
+  std::optional<OpenChunk> chunk;
+  while (!chunk) {
+    const Status read = WithConnection([&]() -> Status {
+      auto opened = ReadRoots(root, root.sql, params, xids, tree.nodes.size());
+      if (!opened) return opened.error();
+      chunk = std::move(*opened);
+      return chunk ? ReadLevels(tree, &*chunk) : Status();
+    });
+    if (!read) {
+      auto error = read.error();
+      return std::move(error).While("reading documents of index " + tree.index);
+    }
+    if (!chunk) {
+      if (auto s = WaitForVisibility(&backoff, started, &warned); !s) return s;
+    }
+  }
+  const auto elapsed = steady_clock::now() - started;
+  build_time_.Observe(static_cast<uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(elapsed).count()));
+  return EmitChunk(tree, *chunk, emit);
+}
+
+// Begins the chunk's transaction and reads the roots. Returns nothing, with the transaction ended,
+// when the snapshot does not show all of `xids`.
+Result<std::optional<Builder::OpenChunk>> Builder::ReadRoots(const NodeStatement& root,
+                                                             const std::string& sql,
+                                                             std::span<const pg::Param> params,
+                                                             std::span<const uint32_t> xids,
+                                                             size_t levels) {
+  pg::Connection& connection = *connection_;
+  OpenChunk chunk;
+  // Before the snapshot, so that the age of what we read is never underestimated.
+  chunk.read_at = steady_clock::now();
+  if (auto s = connection.BeginPipeline(); !s) return s.error();
+  if (auto s = connection.SendPrepared(kBegin, {}, pg::Format::kText); !s) return s.error();
+  if (auto s = connection.SendPrepared(kSnapshot, {}, pg::Format::kText); !s) return s.error();
+  if (auto s = connection.SendPrepared(sql, params, pg::Format::kBinary); !s) return s.error();
+  if (auto s = connection.Sync(); !s) return s.error();
+
+  if (auto begun = connection.Receive(); !begun) return begun.error();
+  auto snapshot_row = connection.Receive();
+  if (!snapshot_row) return snapshot_row.error();
+  auto rows = connection.Receive();
+  if (!rows) return rows.error();
+  if (auto s = connection.EndPipeline(); !s) return s.error();
+
+  auto snapshot = Snapshot::Parse(snapshot_row->Cell(0, 0));
+  if (!snapshot) return snapshot.error();
+  if (!ShowsAll(*snapshot, xids)) {
+    if (auto committed = connection.Query(kCommit); !committed) return committed.error();
+    return std::optional<OpenChunk>();
+  }
+  chunk.version = snapshot->Version();
+  chunk.rows.levels.resize(levels);
+  chunk.rows.levels[0].rows = std::move(*rows);
+  chunk.rows.root_layout = &root.layout;
+  return std::optional<OpenChunk>(std::move(chunk));
+}
+
+// Reads all levels below the roots, siblings of one depth together in one round trip, and ends the
+// transaction.
+Status Builder::ReadLevels(const DocumentTree& tree, OpenChunk* chunk) {
+  pg::Connection& connection = *connection_;
+  const TreeStatements& statements = statements_[tree.number];
+  std::vector<uint32_t> parents = {0};
+  while (!parents.empty()) {
+    struct Awaited {
+      uint32_t node, groups;
+    };
+    std::vector<Awaited> awaited;
+    std::vector<uint32_t> next;
+    if (auto s = connection.BeginPipeline(); !s) return s;
+    for (const uint32_t parent : parents) {
+      const Node& node = tree.nodes[parent];
+      const pg::Rows& rows = chunk->rows.levels[parent].rows;
+      const Layout& layout =
+          parent == 0 ? *chunk->rows.root_layout : statements.levels[parent].layout;
+      for (size_t i = 0; i < node.children.size(); ++i) {
+        const uint32_t child = node.children[i];
+        LevelRows& level = chunk->rows.levels[child];
+        Keys values;
+        const uint32_t groups = CollectLinks(rows, layout.child_links[i],
+                                             statements.levels[child].links, &values, &level);
+        if (groups == 0) {
+          level.group_begin = {0};
+          continue;
+        }
+        const auto params = ArrayParams(values);
+        if (auto s =
+                connection.SendPrepared(statements.levels[child].sql, params, pg::Format::kBinary);
+            !s) {
+          return s;
+        }
+        awaited.push_back({child, groups});
+        if (!tree.nodes[child].children.empty()) next.push_back(child);
+      }
+    }
+    const bool last = next.empty();
+    if (last) {
+      if (auto s = connection.SendPrepared(kCommit, {}, pg::Format::kText); !s) return s;
+    }
+    if (auto s = connection.Sync(); !s) return s;
+    for (const Awaited& answer : awaited) {
+      auto rows = connection.Receive();
+      if (!rows) {
+        return std::move(rows).error().While("level " + tree.nodes[answer.node].label);
+      }
+      LevelRows& level = chunk->rows.levels[answer.node];
+      level.rows = std::move(*rows);
+      FindGroups(answer.groups, &level);
+    }
+    if (last) {
+      if (auto committed = connection.Receive(); !committed) return committed.error();
+    }
+    if (auto s = connection.EndPipeline(); !s) return s;
+    parents = std::move(next);
+  }
+  return {};
+}
+
+Status Builder::EmitChunk(const DocumentTree& tree, const OpenChunk& chunk,
+                          const Emit& emit) const {
+  model::BulkRequest request;
+  const int roots = chunk.rows.levels[0].rows.size();
+  for (int row = 0; row < roots; ++row) {
+    if (auto s = writers_[tree.number].Append(chunk.rows, row, chunk.version, &request); !s) {
+      return s;
+    }
+    if (request.body.size() < settings_.bulk_bytes && row + 1 < roots) continue;
+    documents_.Add(request.items.size());
+    if (auto s = emit({std::exchange(request, {}), chunk.read_at}); !s) return s;
+  }
+  return {};
+}
+
+Result<uint64_t> Builder::VersionNow(std::span<const uint32_t> xids) {
+  base::Backoff backoff(milliseconds(1), milliseconds(100));
+  const auto since = steady_clock::now();
+  bool warned = false;
+  while (true) {
+    uint64_t version = 0;
+    const Status read = WithConnection([&]() -> Status {
+      auto row = connection_->Query(kSnapshot);
+      if (!row) return row.error();
+      auto snapshot = Snapshot::Parse(row->Cell(0, 0));
+      if (!snapshot) return snapshot.error();
+      if (ShowsAll(*snapshot, xids)) version = snapshot->Version();
+      return {};
+    });
+    if (!read) return read.error();
+    if (version != 0) return version;
+    if (auto s = WaitForVisibility(&backoff, since, &warned); !s) return s.error();
+  }
+}
+
+// A walsender can send a commit before other sessions see it, and with synchronous replication much
+// before.
+Status Builder::WaitForVisibility(base::Backoff* backoff, steady_clock::time_point since,
+                                  bool* warned) {
+  invisible_.Add();
+  if (!*warned && steady_clock::now() - since > std::chrono::seconds(10)) {
+    *warned = true;
+    log_.Warning("assemble",
+                 "a committed transaction is not visible after 10 s; a synchronous standby that "
+                 "does not answer "
+                 "(synchronous_standby_names) keeps it so. Its documents wait");
+  }
+  if (stop_.WaitFor(backoff->Next())) return Stopping();
+  return {};
+}
+
+}  // namespace assemble

@@ -1,0 +1,67 @@
+// The SQL that builds documents and climbs to roots, as text made once per tree. Pure; `plan`
+// prints the same texts.
+//
+// Every level is one statement. Keys and link values go in as arrays, one parameter per column, and
+// are joined in SQL by the types' own `=`, with an ordinal: so equality is PostgreSQL's (citext,
+// numeric, collations), and rows come back sorted by the parent they belong to.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "consumer/schema/tree.h"
+
+namespace assemble {
+
+// Which columns of a result hold what. Ranges are [first, first + count).
+struct Layout {
+  int ordinal = -1;              // int8, 1-based position in the parameter arrays; -1 on roots
+  int id = -1;                   // root: id parts as text, NULL in all when there is no such row
+  int wanted_id = -1;            // root by keys: the asked-for key's parts as text
+  std::vector<int> child_links;  // per child in order: first of its upper link columns, as text
+  int columns = 0;               // first output column
+};
+
+struct NodeStatement {
+  std::string sql;
+  Layout layout;
+  size_t links = 0;  // levels: number of link columns, which is the number of parameters
+};
+
+struct ClimbStatement {
+  // True when the touched values are the root's key already; `sql` is empty then and `order` says
+  // which value goes where.
+  bool direct = false;
+  std::vector<size_t> order;  // position of each id column among the entry's columns
+  std::string
+      sql;  // parameters: one array per entry column; result: id parts as text, each root once
+};
+
+struct TreeStatements {
+  NodeStatement root_by_key;    // parameters: one array per id column
+  NodeStatement root_by_pages;  // for one heap: its quoted name replaces kHeapMark; parameters: tid
+                                // from, tid below
+  // Parameters: the key's columns of the lower bound, then those of the upper. One text per kind of
+  // bounds.
+  NodeStatement root_by_key_range[2][2];  // [has lower][has upper]
+  std::vector<NodeStatement> levels;      // per node; [0] is unused
+  std::vector<ClimbStatement> climbs;     // per entry point
+};
+
+inline constexpr const char* kHeapMark = "\x01heap\x01";
+
+TreeStatements MakeStatements(const schema::DocumentTree& tree);
+
+// The upper bound of the next key range of `rows` rows. `after`: there is a lower bound
+// (parameters: its columns).
+std::string NextKeySql(const schema::DocumentTree& tree, bool after, uint32_t rows);
+
+// For `plan`: the statements of a tree with a heading each.
+std::string DescribePlan(const schema::DocumentTree& tree);
+
+// True when the column's value is written to JSON by us from its binary form; otherwise it is
+// selected as to_json(…).
+bool HasBinaryWriter(uint32_t type_oid);
+
+}  // namespace assemble
