@@ -131,8 +131,13 @@ Result<Connection> Connection::Open(const Target& target, const std::string& dat
   state->conn.reset(PQconnectStartParams(names.data(), values.data(), 0));
   pg_conn* conn = state->raw();
   if (!conn) return base::Fatal("libpq: out of memory");
-  if (PQstatus(conn) == CONNECTION_BAD) {  // nothing was tried yet: a parameter is wrong
-    return base::Usage(fmt::format("PostgreSQL connection settings: {}", LastMessage(conn)));
+  if (PQstatus(conn) == CONNECTION_BAD) {
+    // Either a setting is wrong or the first step failed, such as a name that does not resolve.
+    std::string message = LastMessage(conn);
+    if (message.starts_with("invalid ") || message.starts_with("could not match ")) {
+      return base::Usage(fmt::format("PostgreSQL connection settings: {}", message));
+    }
+    return ConnectError({"", "", std::move(message)}, PeerOf(conn), replication, false);
   }
   PQsetNoticeProcessor(conn, IgnoreNotice, nullptr);
   // Brings SQLSTATE and routine of a refusal into the message; there is no result to ask for them.
