@@ -1,0 +1,348 @@
+#include "consumer/app/config_target.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <charconv>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "consumer/base/nearest.h"
+
+namespace app {
+namespace {
+
+constexpr int kEnginePort = 9200;
+constexpr int kHttpsPort = 443;
+constexpr std::string_view kBase64 =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+std::string Base64(std::string_view bytes) {
+  std::string text;
+  for (size_t i = 0; i < bytes.size(); i += 3) {
+    const size_t have = std::min<size_t>(3, bytes.size() - i);
+    uint32_t group = 0;
+    for (size_t k = 0; k < 3; ++k) {
+      group = group << 8 | (k < have ? static_cast<unsigned char>(bytes[i + k]) : 0);
+    }
+    for (size_t k = 0; k < 4; ++k) {
+      text += k <= have ? kBase64[group >> (18 - 6 * k) & 63] : '=';
+    }
+  }
+  return text;
+}
+
+std::optional<std::string> FromBase64(std::string_view text) {
+  while (text.ends_with('=')) text.remove_suffix(1);
+  std::string bytes;
+  uint32_t group = 0;
+  int bits = 0;
+  for (const char c : text) {
+    const size_t value = kBase64.find(c);
+    if (value == std::string_view::npos) return std::nullopt;
+    group = group << 6 | static_cast<uint32_t>(value);
+    bits += 6;
+    if (bits < 8) continue;
+    bits -= 8;
+    bytes += static_cast<char>(group >> bits & 255);
+  }
+  return bytes;
+}
+
+std::string EngineUrl(const UrlParts& parts) {
+  int port = parts.port;
+  if (port == 0) port = parts.scheme == "https" ? kHttpsPort : kEnginePort;
+  return fmt::format("{}://{}:{}{}", parts.scheme, parts.host, port, parts.path);
+}
+
+base::Status UseEngineUrl(const std::string& what, const std::string& url, sink::HttpConfig* http) {
+  if (url.find(',') != std::string::npos) {
+    return base::Usage(what +
+                       ": several addresses are not supported; give one, or a load balancer");
+  }
+  auto parts = ParseUrl(what, url);
+  if (!parts) return std::move(parts).error();
+  if (parts->scheme != "http" && parts->scheme != "https") {
+    return base::Usage(
+        fmt::format("{}: \"{}\" is not allowed as scheme; use http or https", what, parts->scheme));
+  }
+  while (parts->path.ends_with('/')) parts->path.pop_back();
+  http->url = EngineUrl(*parts);
+  if (!parts->user.empty()) {
+    http->user = parts->user;
+    http->password = parts->password;
+    http->api_key.clear();
+    http->bearer.clear();
+  }
+  return {};
+}
+
+// "<name>:base64(<host>$<engine uuid>$<ui uuid>)".
+base::Result<std::string> CloudUrl(const std::string& cloud_id) {
+  const size_t colon = cloud_id.rfind(':');
+  const auto decoded =
+      FromBase64(std::string_view(cloud_id).substr(colon == std::string::npos ? 0 : colon + 1));
+  const size_t first = decoded ? decoded->find('$') : std::string::npos;
+  if (first == std::string::npos || first == 0) {
+    return base::Usage(
+        "ELASTICSEARCH_CLOUD_ID: not a cloud id; copy it from the deployment's page");
+  }
+  std::string domain = decoded->substr(0, first);
+  std::string engine = decoded->substr(first + 1);
+  engine.resize(std::min(engine.find('$'), engine.size()));
+  std::string port = "443";
+  if (const size_t at = domain.rfind(':'); at != std::string::npos) {
+    port = domain.substr(at + 1);
+    domain.resize(at);
+  }
+  return fmt::format("https://{}.{}:{}", engine, domain, port);
+}
+
+// Sets exactly one kind of credentials: key, token, or user and password.
+base::Status ReadCredentials(const Environment& environment, sink::HttpConfig* http) {
+  const auto get = [&](const char* name) { return environment.Get(name); };
+  if (const auto key = get("ELASTICSEARCH_API_KEY")) {
+    const auto id = get("ELASTICSEARCH_API_KEY_ID");
+    http->api_key = id ? Base64(*id + ":" + *key) : *key;
+    return {};
+  }
+  if (const auto token = get("ELASTICSEARCH_BEARER_AUTH")) {
+    http->bearer = *token;
+    return {};
+  }
+  for (const auto& [name, separator] :
+       {std::pair("ELASTICSEARCH_BASIC_AUTH", ':'), std::pair("ELASTICSEARCH_HTTP_AUTH", ',')}) {
+    const auto both = get(name);
+    if (!both) continue;
+    const size_t at = both->find(separator);
+    if (at == std::string::npos) {
+      return base::Usage(fmt::format("{}: expected user{}password", name, separator));
+    }
+    http->user = both->substr(0, at);
+    http->password = both->substr(at + 1);
+    return {};
+  }
+  const auto user = get("ELASTICSEARCH_USER");
+  const auto password = get("ELASTICSEARCH_PASSWORD");
+  if (user && password) {
+    http->user = *user;
+    http->password = *password;
+  }
+  return {};
+}
+
+base::Status ReadTransport(const Environment& environment, TargetConfig* target) {
+  sink::HttpConfig& http = target->http;
+  if (const auto text = environment.Get("ELASTICSEARCH_VERIFY_CERTS")) {
+    auto verify = ParseBool("ELASTICSEARCH_VERIFY_CERTS", *text);
+    if (!verify) return std::move(verify).error();
+    http.verify_certificates = *verify;
+  }
+  http.ca_file = environment.Get("ELASTICSEARCH_CA_CERTS").value_or("");
+  http.client_certificate = environment.Get("ELASTICSEARCH_CLIENT_CERT").value_or("");
+  http.client_key = environment.Get("ELASTICSEARCH_CLIENT_KEY").value_or("");
+  if (const auto text = environment.Get("ELASTICSEARCH_TIMEOUT")) {
+    auto timeout = ParseSeconds("ELASTICSEARCH_TIMEOUT", *text);
+    if (!timeout) return std::move(timeout).error();
+    http.timeout = std::chrono::ceil<std::chrono::seconds>(*timeout);
+  }
+  if (const auto text = environment.Get("ELASTICSEARCH_HTTP_COMPRESS")) {
+    auto compress = ParseBool("ELASTICSEARCH_HTTP_COMPRESS", *text);
+    if (!compress) return std::move(compress).error();
+    http.compress = *compress;
+  }
+  if (const auto text = environment.Get("ELASTICSEARCH_MAX_CHUNK_BYTES")) {
+    constexpr int64_t kLeast = 64 << 10, kMost = int64_t{2} << 30;  // engines stop at 2 GiB
+    auto bytes = ParseInteger("ELASTICSEARCH_MAX_CHUNK_BYTES", *text, kLeast, kMost);
+    if (!bytes) return std::move(bytes).error();
+    http.max_bulk_bytes = static_cast<size_t>(*bytes);
+  }
+  if (const auto text = environment.Get("ELASTICSEARCH_CHUNK_SIZE")) {
+    auto items = ParseInteger("ELASTICSEARCH_CHUNK_SIZE", *text, 1, 1'000'000);
+    if (!items) return std::move(items).error();
+    target->max_bulk_items = static_cast<size_t>(*items);
+  }
+  return {};
+}
+
+// ELASTICSEARCH and OPENSEARCH are opposites; the engine itself is detected, so they are only
+// compared with it.
+base::Result<std::string> ExpectedEngine(const Environment& environment) {
+  std::array<std::optional<bool>, 2> said;
+  constexpr std::array kNames = {"ELASTICSEARCH", "OPENSEARCH"};
+  for (size_t i = 0; i < said.size(); ++i) {
+    const auto text = environment.Get(kNames[i]);
+    if (!text) continue;
+    auto value = ParseBool(kNames[i], *text);
+    if (!value) return std::move(value).error();
+    said[i] = *value;
+  }
+  if (said[0] && said[1] && *said[0] == *said[1]) {
+    return base::Usage(
+        "ELASTICSEARCH and OPENSEARCH: both have the same value; set one of them, or neither: the "
+        "engine is detected");
+  }
+  if (!said[0] && !said[1]) return std::string();
+  const bool elasticsearch = said[0] ? *said[0] : !*said[1];
+  return std::string(elasticsearch ? "elasticsearch" : "opensearch");
+}
+
+base::Result<TargetConfig> EngineTarget(const std::optional<std::string>& url,
+                                        const Environment& environment) {
+  TargetConfig target;
+  auto engine = ExpectedEngine(environment);
+  if (!engine) return std::move(engine).error();
+  target.expected_engine = std::move(*engine);
+  if (auto status = ReadCredentials(environment, &target.http); !status) {
+    return std::move(status).error();
+  }
+  if (auto status = ReadTransport(environment, &target); !status) {
+    return std::move(status).error();
+  }
+
+  std::string what = "--target", address = url.value_or("");
+  if (!url) {
+    if (const auto variable = environment.Get("ELASTICSEARCH_URL")) {
+      what = "ELASTICSEARCH_URL";
+      address = *variable;
+    } else if (const auto cloud_id = environment.Get("ELASTICSEARCH_CLOUD_ID")) {
+      what = "ELASTICSEARCH_CLOUD_ID";
+      auto cloud = CloudUrl(*cloud_id);
+      if (!cloud) return std::move(cloud).error();
+      address = std::move(*cloud);
+    } else {
+      what = "ELASTICSEARCH_SCHEME, _HOST, _PORT";
+      address = fmt::format("{}://{}:{}", environment.Get("ELASTICSEARCH_SCHEME").value_or("http"),
+                            environment.Get("ELASTICSEARCH_HOST").value_or("localhost"),
+                            environment.Get("ELASTICSEARCH_PORT").value_or("9200"));
+    }
+  }
+  if (auto status = UseEngineUrl(what, address, &target.http); !status) {
+    return std::move(status).error();
+  }
+  return target;
+}
+
+}  // namespace
+
+base::Result<TargetConfig> ReadTarget(const std::optional<std::string>& url,
+                                      const Environment& environment) {
+  if (!url || url->starts_with("http://") || url->starts_with("https://")) {
+    return EngineTarget(url, environment);
+  }
+  const std::string scheme = url->substr(0, url->find(':'));
+  const bool has_scheme = url->find(':') != std::string::npos;
+  const std::string rest = has_scheme ? url->substr(scheme.size() + 1) : "";
+  TargetConfig target;
+  if (has_scheme && (scheme == "sqlite" || scheme == "ndjson")) {
+    target.kind = scheme == "sqlite" ? TargetConfig::Kind::kSqlite : TargetConfig::Kind::kNdjson;
+    target.file = rest;
+    if (rest.empty()) {
+      return base::Usage(fmt::format("--target: {}: needs a file, as in {}:documents.{}", scheme,
+                                     scheme, scheme == "sqlite" ? "db" : "ndjson"));
+    }
+    return target;
+  }
+  if (has_scheme && scheme == "null") {
+    if (!rest.empty()) return base::Usage("--target: nothing may follow null:");
+    target.kind = TargetConfig::Kind::kNull;
+    return target;
+  }
+  static const std::vector<std::string> kSchemes = {"http", "https", "sqlite", "ndjson", "null"};
+  // A text without a scheme may hold anything, so it is not repeated.
+  return base::Usage(fmt::format(
+      "--target: {}; use http://HOST:PORT, https://HOST:PORT, sqlite:FILE, ndjson:FILE or null:{}",
+      has_scheme ? fmt::format("unknown scheme \"{}\"", scheme) : "no scheme",
+      has_scheme ? base::DidYouMean(scheme, kSchemes) : ""));
+}
+
+base::Result<UrlParts> ParseUrl(const std::string& what, std::string_view url) {
+  const auto wrong = [&](std::string_view why) {
+    return base::Usage(fmt::format(
+        "{}: {}; expected SCHEME://[USER:PASSWORD@]HOST[:PORT], with special characters of user "
+        "and password percent-encoded",
+        what, why));
+  };
+  UrlParts parts;
+  const size_t colon = url.find("://");
+  if (colon == std::string_view::npos || colon == 0) return wrong("no scheme");
+  parts.scheme = url.substr(0, colon);
+  for (char& c : parts.scheme) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  url.remove_prefix(colon + 3);
+  const size_t slash = url.find_first_of("/?#");
+  std::string_view authority = url.substr(0, slash);
+  if (slash != std::string_view::npos) parts.path = url.substr(slash);
+  if (parts.path.find_first_of("?#") != std::string::npos) {
+    return wrong("? and # are not allowed");
+  }
+  if (const size_t at = authority.rfind('@'); at != std::string_view::npos) {
+    const std::string_view user_info = authority.substr(0, at);
+    authority.remove_prefix(at + 1);
+    const size_t divider = user_info.find(':');
+    const auto user = PercentDecoded(user_info.substr(0, divider));
+    const auto password =
+        PercentDecoded(divider == std::string_view::npos ? "" : user_info.substr(divider + 1));
+    if (!user || !password) return wrong("a % without two hexadecimal digits");
+    parts.user = *user;
+    parts.password = *password;
+  }
+  size_t port_at = authority.rfind(':');
+  if (authority.starts_with('[')) {
+    const size_t close = authority.find(']');
+    if (close == std::string_view::npos) return wrong("an IPv6 address without ]");
+    port_at = close + 1 < authority.size() ? close + 1 : std::string_view::npos;
+    if (port_at != std::string_view::npos && authority[port_at] != ':') return wrong("bad host");
+  }
+  parts.host = authority.substr(0, port_at);
+  if (parts.host.empty() || parts.host.find_first_of(" :@") < parts.host.find('[')) {
+    return wrong("no host");
+  }
+  if (port_at != std::string_view::npos) {
+    const std::string_view digits = authority.substr(port_at + 1);
+    const auto [end, failure] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), parts.port);
+    if (failure != std::errc() || end != digits.data() + digits.size() || parts.port < 1 ||
+        parts.port > std::numeric_limits<uint16_t>::max()) {
+      return wrong("the port is not a number from 1 to 65535");
+    }
+  }
+  return parts;
+}
+
+std::string PercentEncoded(std::string_view text) {
+  std::string encoded;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool unreserved = byte < 128 && (std::isalnum(byte) != 0 ||
+                                           std::string_view("-._~").find(c) != std::string::npos);
+    if (unreserved) {
+      encoded += c;
+    } else {
+      encoded += fmt::format("%{:02X}", byte);
+    }
+  }
+  return encoded;
+}
+
+std::optional<std::string> PercentDecoded(std::string_view text) {
+  std::string decoded;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      decoded += text[i];
+      continue;
+    }
+    unsigned value = 0;
+    const char* digits = text.data() + i + 1;
+    if (i + 2 >= text.size()) return std::nullopt;
+    const auto [end, failure] = std::from_chars(digits, digits + 2, value, 16);
+    if (failure != std::errc() || end != digits + 2) return std::nullopt;
+    decoded += static_cast<char>(value);
+    i += 2;
+  }
+  return decoded;
+}
+
+}  // namespace app

@@ -1,0 +1,102 @@
+#include "consumer/app/load_board.h"
+
+#include <nlohmann/json.hpp>
+
+namespace app {
+
+LoadBoard::LoadBoard(const std::vector<model::LoadProgress>& stored) {
+  for (const model::LoadProgress& progress : stored) {
+    loads_.push_back({progress, progress::ChunkTracker(progress)});
+  }
+}
+
+void LoadBoard::SetPlan(uint32_t document, const std::string& plan, uint32_t chunks) {
+  std::lock_guard lock(mutex_);
+  Load& load = loads_[document];
+  if (load.progress.plan != plan) {
+    load.progress = {};
+    load.progress.plan = plan;
+    load.tracker = {};
+  }
+  load.progress.chunks = chunks;
+  ++revision_;
+}
+
+void LoadBoard::SetChunks(uint32_t document, uint32_t chunks) {
+  std::lock_guard lock(mutex_);
+  loads_[document].progress.chunks = chunks;
+}
+
+void LoadBoard::SetComplete(uint32_t document) {
+  std::lock_guard lock(mutex_);
+  loads_[document].progress.complete = true;
+  ++revision_;
+}
+
+void LoadBoard::MarkDone(const model::LoadRange& range, uint64_t documents) {
+  {
+    std::lock_guard lock(mutex_);
+    Load& load = loads_[range.document];
+    const bool first_time =
+        range.by_key ? load.tracker.MarkDoneThroughKey(range.chunk, KeyToJson(range.through_key))
+                     : load.tracker.MarkDone(range.chunk);
+    if (!first_time) return;
+    load.progress.documents += documents;
+    ++revision_;
+  }
+  changed_.notify_all();
+}
+
+bool LoadBoard::IsDone(uint32_t document, uint32_t chunk) const {
+  std::lock_guard lock(mutex_);
+  return loads_[document].tracker.IsDone(chunk);
+}
+
+uint32_t LoadBoard::NextUnfinished(uint32_t document, uint32_t chunk) const {
+  std::lock_guard lock(mutex_);
+  return loads_[document].tracker.NextUnfinished(chunk);
+}
+
+model::LoadProgress LoadBoard::Progress(uint32_t document) const {
+  std::lock_guard lock(mutex_);
+  model::LoadProgress progress = loads_[document].progress;
+  loads_[document].tracker.Store(&progress);
+  return progress;
+}
+
+bool LoadBoard::AllComplete() const {
+  std::lock_guard lock(mutex_);
+  for (const Load& load : loads_) {
+    if (!load.progress.complete) return false;
+  }
+  return true;
+}
+
+uint64_t LoadBoard::Revision() const {
+  std::lock_guard lock(mutex_);
+  return revision_;
+}
+
+bool LoadBoard::WaitAllDone(uint32_t document, std::chrono::milliseconds wait) const {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_for(lock, wait, [&] { return AllDone(loads_[document]); });
+}
+
+bool LoadBoard::AllDone(const Load& load) const {
+  return load.tracker.DoneCount() >= load.progress.chunks;
+}
+
+std::string KeyToJson(const std::vector<std::string>& key) { return nlohmann::json(key).dump(); }
+
+std::vector<std::string> KeyFromJson(const std::string& json) {
+  const auto parsed = nlohmann::json::parse(json, nullptr, false);
+  std::vector<std::string> key;
+  if (!parsed.is_array()) return key;
+  for (const auto& part : parsed) {
+    if (!part.is_string()) return {};
+    key.push_back(part.get<std::string>());
+  }
+  return key;
+}
+
+}  // namespace app

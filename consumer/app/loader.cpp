@@ -1,0 +1,143 @@
+#include "consumer/app/loader.h"
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "consumer/base/backoff.h"
+
+namespace app {
+namespace {
+
+using base::ErrorKind;
+using base::Result;
+using base::Status;
+using std::chrono::milliseconds;
+
+constexpr milliseconds kPoll{20};
+
+}  // namespace
+
+Loader::Loader(PipelineContext context, std::function<uint64_t()> generation)
+    : context_(std::move(context)), generation_(std::move(generation)) {}
+
+void Loader::Run() {
+  base::Backoff backoff(milliseconds(100), milliseconds(10000));
+  for (const schema::DocumentTree& tree : context_.trees) {
+    while (!context_.drain.Requested() && !context_.board.Progress(tree.number).complete) {
+      Status loaded = LoadDocument(tree);
+      if (loaded) continue;
+      if (loaded.error().kind != ErrorKind::kReconnect &&
+          loaded.error().kind != ErrorKind::kRetry) {
+        context_.fail(std::move(loaded).error());
+        return;
+      }
+      context_.log.Warning("load", loaded.error().message + "; trying again");
+      context_.drain.WaitFor(backoff.Next());
+    }
+  }
+}
+
+// One try: puts all unfinished ranges and waits for them. Returns early, to be called again, when
+// the queue was lost.
+Status Loader::LoadDocument(const schema::DocumentTree& tree) {
+  const uint64_t generation = generation_();
+  if (generation == 0) {  // the queue is not open yet
+    context_.drain.WaitFor(kPoll);
+    return {};
+  }
+  auto connection = pg::Connection::Open(context_.settings.postgres, context_.settings.database);
+  if (!connection) return connection.error();
+
+  const std::string stored = context_.board.Progress(tree.number).plan;
+  std::optional<assemble::LoadPlan> plan;
+  if (!stored.empty()) {
+    auto restored = assemble::LoadPlan::Restore(*connection, tree, stored);
+    if (!restored) return restored.error();
+    plan = std::move(*restored);
+    if (!plan) {
+      context_.log.Warning(
+          "load", fmt::format("index {}: {} was rewritten since the load began; it begins again",
+                              tree.index, schema::ToString(tree.nodes[0].table)));
+    }
+  }
+  if (!plan) {
+    auto made = assemble::LoadPlan::Make(*connection, tree, context_.settings.rows_per_chunk);
+    if (!made) return made.error();
+    plan = std::move(*made);
+  }
+  context_.board.SetPlan(tree.number, plan->ToText(), plan->Chunks());
+  const auto progress = context_.board.Progress(tree.number);
+  context_.log.Info(
+      "load",
+      fmt::format(
+          "index {}: loading {}{}", tree.index, schema::ToString(tree.nodes[0].table),
+          progress.done_below > 0 ? fmt::format(", from chunk {} on", progress.done_below) : ""));
+  if (auto status = context_.producer.ClearLoad(); !status) return status;
+  const Status put = plan->ByKey() ? PutKeys(*connection, tree, *plan, generation)
+                                   : PutPages(tree, *plan, generation);
+  if (!put) return put;
+
+  while (!context_.board.WaitAllDone(tree.number, milliseconds(100))) {
+    if (context_.drain.Requested() || generation_() != generation) return {};
+  }
+  context_.board.SetComplete(tree.number);
+  context_.log.Info("load", fmt::format("index {}: loaded, {} documents", tree.index,
+                                        context_.board.Progress(tree.number).documents));
+  return {};
+}
+
+Status Loader::PutPages(const schema::DocumentTree& tree, const assemble::LoadPlan& plan,
+                        uint64_t generation) {
+  for (uint32_t chunk = context_.board.NextUnfinished(tree.number, 0); chunk < plan.Chunks();
+       chunk = context_.board.NextUnfinished(tree.number, chunk + 1)) {
+    auto added = Put(plan.Range(tree.number, chunk), generation);
+    if (!added) return added.error();
+    if (!*added) return {};
+  }
+  return {};
+}
+
+Status Loader::PutKeys(pg::Connection& connection, const schema::DocumentTree& tree,
+                       const assemble::LoadPlan& plan, uint64_t generation) {
+  const model::LoadProgress progress = context_.board.Progress(tree.number);
+  std::vector<std::string> after = KeyFromJson(progress.last_key_json);
+  uint32_t chunk = progress.done_below;
+  // Nobody knows how many chunks there will be; until the last one is cut the load is never "all
+  // done".
+  context_.board.SetChunks(tree.number, UINT32_MAX);
+  while (true) {
+    auto range = plan.NextKeyRange(connection, tree, chunk, after);
+    if (!range) return range.error();
+    const bool last = range->through_key.empty();
+    auto added = Put(*range, generation);
+    if (!added) return added.error();
+    if (!*added) return {};
+    ++chunk;
+    if (last) break;
+    after = range->through_key;
+  }
+  context_.board.SetChunks(tree.number, chunk);
+  return {};
+}
+
+Result<bool> Loader::Put(const model::LoadRange& range, uint64_t generation) {
+  model::Batch batch;
+  batch.ranges.push_back(range);
+  while (!context_.drain.Requested() && generation_() == generation) {
+    auto added = context_.producer.TryAdd(queue::Lane::kLoad, batch);
+    if (added && *added) return true;
+    // kReconnect: the stream's thread opens the queue again, and that changes the generation.
+    if (!added && added.error().kind != ErrorKind::kRetry &&
+        added.error().kind != ErrorKind::kReconnect) {
+      return added.error();
+    }
+    context_.drain.WaitFor(kPoll);
+  }
+  return false;
+}
+
+}  // namespace app

@@ -1,0 +1,38 @@
+// Loader: the load's thread. Cuts the root tables of documents that are not loaded yet into ranges
+// and puts them into the queue's second lane, beside the stream (design D7). Goes on where a killed
+// load stopped.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "consumer/app/pipeline.h"
+#include "consumer/assemble/load_plan.h"
+#include "consumer/base/result.h"
+
+namespace app {
+
+class Loader {
+ public:
+  // `generation` tells when the queue was opened anew and so has lost its ranges.
+  Loader(PipelineContext context, std::function<uint64_t()> generation);
+
+  // The thread's body. Returns when all loads are complete, on drain, or after it has called
+  // context.fail.
+  void Run();
+
+ private:
+  base::Status LoadDocument(const schema::DocumentTree& tree);
+  base::Status PutPages(const schema::DocumentTree& tree, const assemble::LoadPlan& plan,
+                        uint64_t generation);
+  base::Status PutKeys(pg::Connection& connection, const schema::DocumentTree& tree,
+                       const assemble::LoadPlan& plan, uint64_t generation);
+  // False when the queue was opened anew or drain was requested meanwhile: nothing was added.
+  base::Result<bool> Put(const model::LoadRange& range, uint64_t generation);
+
+  PipelineContext context_;
+  std::function<uint64_t()> generation_;
+};
+
+}  // namespace app

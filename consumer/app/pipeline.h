@@ -1,0 +1,69 @@
+// Pipeline: joins the rooms and their threads for one slot. Data goes one way, stream -> queue ->
+// workers -> target; the only thing that comes back is the position that may be acknowledged.
+//
+//   stream thread    walsender -> records -> touches -> batches -> queue         (stream_producer)
+//   loader thread    root tables -> ranges -> queue, the load lane               (loader)
+//   worker threads   queue -> documents of one snapshot -> target                (worker)
+//   calling thread   low water of the queue -> state in the target -> slot; status lines; stop
+//
+// From the low water on everything is durable in the target; WAL is acknowledged only after the
+// target itself has recorded that position (design D1, D6).
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "consumer/app/load_board.h"
+#include "consumer/base/log.h"
+#include "consumer/base/lsn.h"
+#include "consumer/base/metrics.h"
+#include "consumer/base/result.h"
+#include "consumer/base/stop.h"
+#include "consumer/model/sync_state.h"
+#include "consumer/pg/connection.h"
+#include "consumer/queue/queue.h"
+#include "consumer/schema/tree.h"
+#include "consumer/sink/target.h"
+
+namespace app {
+
+struct PipelineSettings {
+  pg::Target postgres;
+  std::string database;
+  std::string slot;
+  std::string work_mem;
+  int workers = 2;
+  uint32_t rows_per_chunk = 5000;  // of the load
+  uint32_t keys_per_chunk = 5000;  // roots built in one snapshot
+  size_t bulk_bytes = 5u << 20;
+  bool once = false;
+  std::chrono::milliseconds log_interval{10000};
+};
+
+// What every thread of the pipeline works with. All of it outlives the threads.
+struct PipelineContext {
+  const PipelineSettings& settings;
+  const std::vector<schema::DocumentTree>& trees;
+  sink::Target& target;
+  queue::Queue& queue;
+  queue::Producer& producer;
+  LoadBoard& board;
+  base::Logger& log;
+  base::Metrics& metrics;
+  base::StopSignal& drain;                // "take no more work, finish what you have"
+  std::function<void(base::Error)> fail;  // ends the pipeline with this error; the first one counts
+};
+
+// Runs until `drain` is requested, `once` is fulfilled or something fails. `states`: as read from
+// the target, one per tree. On return everything that was finished is stored and acknowledged.
+// kFatal and kRefused end the program with the message.
+base::Status RunPipeline(const PipelineSettings& settings,
+                         const std::vector<schema::DocumentTree>& trees, sink::Target& target,
+                         queue::Queue& queue, std::vector<model::SyncState> states,
+                         base::StopSignal& drain, base::Logger& log, base::Metrics& metrics);
+
+}  // namespace app

@@ -1,0 +1,181 @@
+#include "consumer/app/stream_producer.h"
+
+#include <utility>
+#include <variant>
+
+#include <fmt/format.h>
+
+#include "consumer/base/backoff.h"
+#include "consumer/source/slot.h"
+
+namespace app {
+namespace {
+
+using base::ErrorKind;
+using base::Status;
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr size_t kBatchBytes = 256 * 1024;
+constexpr milliseconds kFeedbackInterval{5000};
+constexpr milliseconds kIdleWait{100};
+constexpr milliseconds kFullWait{5};
+// How long the walsender of a predecessor that was killed may take to notice.
+constexpr std::chrono::seconds kSlotPatience{10};
+
+}  // namespace
+
+StreamProducer::StreamProducer(PipelineContext context)
+    : context_(std::move(context)),
+      changes_(context_.metrics.counter("pgsync_stream_changes_total", "row changes received")),
+      batches_(
+          context_.metrics.counter("pgsync_stream_batches_total", "batches put into the queue")) {}
+
+void StreamProducer::Run() {
+  base::Backoff backoff(milliseconds(100), milliseconds(10000));
+  bool lost = false;
+  while (!context_.drain.Requested()) {
+    const auto started = steady_clock::now();
+    Status session = Session();
+    if (session) break;
+    const base::Error& error = session.error();
+    if (error.kind != ErrorKind::kReconnect && error.kind != ErrorKind::kRetry) {
+      context_.fail(std::move(session).error());
+      return;
+    }
+    if (steady_clock::now() - started > std::chrono::seconds(30)) {
+      backoff.Reset();
+      lost = false;
+    }
+    if (!std::exchange(lost, true)) {
+      context_.log.Warning("source", error.message + "; connecting again");
+    }
+    if (context_.drain.WaitFor(backoff.Next())) break;
+  }
+}
+
+// One connection's life: from the slot's position until drain or an error.
+Status StreamProducer::Session() {
+  restart_.store(false);
+  if (auto status = WaitUntilSlotIsFree(); !status) return status;
+
+  auto sql = pg::Connection::Open(context_.settings.postgres, context_.settings.database);
+  if (!sql) return sql.error();
+  auto slot = source::InspectSlot(*sql, context_.settings.slot);
+  if (!slot) return slot.error();
+  if (!slot->has_value()) {
+    return base::Refused(
+        fmt::format("the replication slot \"{}\" is gone; changes since it was dropped are lost to "
+                    "it. Run `pgsync-consumer "
+                    "teardown SCHEMA`, then `pgsync-consumer bootstrap --apply SCHEMA` and start "
+                    "again: everything is loaded anew",
+                    context_.settings.slot));
+  }
+  auto start = context_.producer.Open((*slot)->confirmed_flush);
+  if (!start) return start.error();
+  generation_.fetch_add(1);
+
+  auto connection =
+      pg::Connection::Open(context_.settings.postgres, context_.settings.database, true);
+  if (!connection) return connection.error();
+  source::PluginOptions options;
+  options.tables = schema::TablesUsed(context_.trees);
+  auto stream =
+      source::ReplicationStream::Start(std::move(*connection), context_.settings.slot, *start,
+                                       std::move(options), kFeedbackInterval, context_.log);
+  if (!stream) return stream.error();
+  context_.log.Info("source", fmt::format("streaming slot \"{}\" from {}", context_.settings.slot,
+                                          base::ToString(*start)));
+  context_.producer.Advance(*start);
+  BatchCollector collector(context_.trees, *start, kBatchBytes);
+  if (auto status = Consume(**stream, &collector); !status) return status;
+
+  // Drained: keep the server content until everything is recorded, then acknowledge it and leave.
+  while (!finish_.WaitFor(milliseconds(20))) {
+    Acknowledge(**stream);
+    if (auto status = (*stream)->KeepAlive(); !status) return status;
+  }
+  Acknowledge(**stream);
+  return (*stream)->Stop();
+}
+
+Status StreamProducer::WaitUntilSlotIsFree() {
+  const auto deadline = steady_clock::now() + kSlotPatience;
+  base::Backoff backoff(milliseconds(20), milliseconds(500));
+  bool told = false;
+  while (true) {
+    auto sql = pg::Connection::Open(context_.settings.postgres, context_.settings.database);
+    if (!sql) return sql.error();
+    auto slot = source::InspectSlot(*sql, context_.settings.slot);
+    if (!slot) return slot.error();
+    // START_REPLICATION has the right words for a slot that stays in use.
+    if (!slot->has_value() || !(*slot)->active || steady_clock::now() > deadline) return {};
+    if (!std::exchange(told, true)) {
+      context_.log.Info(
+          "source",
+          fmt::format("slot \"{}\" is in use by process {}; waiting up to {} s",
+                      context_.settings.slot, (*slot)->active_pid, kSlotPatience.count()));
+    }
+    if (context_.drain.WaitFor(backoff.Next())) return {};
+  }
+}
+
+Status StreamProducer::Consume(source::ReplicationStream& stream, BatchCollector* collector) {
+  auto last_request = steady_clock::now();
+  while (!context_.drain.Requested()) {
+    if (restart_.load()) {
+      return base::Reconnect("the queue was lost or reset; starting again from the slot");
+    }
+    Acknowledge(stream);
+    auto event = stream.Next(kIdleWait);
+    if (!event) return event.error();
+
+    if (auto* frame = std::get_if<std::vector<model::Record>>(&*event)) {
+      for (const model::Record& record : *frame) {
+        if (std::holds_alternative<model::RowChange>(record)) changes_.Add();
+        if (auto status = collector->Add(record); !status) return status;
+        if (collector->Full()) {
+          if (auto status = Put(stream, collector); !status) return status;
+        }
+      }
+    } else if (const auto* keepalive = std::get_if<source::Keepalive>(&*event)) {
+      collector->Advance(keepalive->wal_end);
+    }
+
+    if (!stream.MoreBuffered()) {
+      if (!collector->Empty()) {
+        if (auto status = Put(stream, collector); !status) return status;
+      }
+      context_.producer.Advance(collector->CompleteThrough());
+    }
+    received_.store(collector->CompleteThrough().value);
+
+    // `once` waits for the server's word that there is nothing more up to now.
+    if (context_.settings.once && steady_clock::now() - last_request > kIdleWait) {
+      last_request = steady_clock::now();
+      if (auto status = stream.Feedback(true); !status) return status;
+    }
+  }
+  return {};
+}
+
+Status StreamProducer::Put(source::ReplicationStream& stream, BatchCollector* collector) {
+  const model::Batch batch = collector->Take();
+  batches_.Add();
+  while (!context_.drain.Requested() && !restart_.load()) {
+    auto added = context_.producer.TryAdd(queue::Lane::kStream, batch);
+    if (added && *added) return {};
+    if (!added && added.error().kind != ErrorKind::kRetry) return added.error();
+    Acknowledge(stream);
+    if (auto status = stream.KeepAlive(); !status) return status;
+    context_.drain.WaitFor(kFullWait);
+  }
+  // Not added: it will be read from the slot again, by us or by our successor.
+  return base::Reconnect("the queue was lost or reset; starting again from the slot");
+}
+
+void StreamProducer::Acknowledge(source::ReplicationStream& stream) {
+  stream.SetFlushed(base::Lsn{flushed_.load()});
+}
+
+}  // namespace app

@@ -1,0 +1,55 @@
+// StreamProducer: the stream's thread. Reads the slot, turns records into batches and puts them
+// into the queue. Batches close by themselves when the socket has nothing more to read, so a single
+// change goes through at once and load makes them larger (design D9). While the queue is full it
+// stops reading and only answers keepalives (design D10).
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+
+#include "consumer/app/batch_collector.h"
+#include "consumer/app/pipeline.h"
+#include "consumer/base/lsn.h"
+#include "consumer/base/result.h"
+#include "consumer/base/stop.h"
+#include "consumer/source/replication_stream.h"
+
+namespace app {
+
+class StreamProducer {
+ public:
+  explicit StreamProducer(PipelineContext context);
+
+  // The thread's body. Returns after `Finish`, or after it has called context.fail.
+  void Run();
+
+  // The position that is recorded in the target. Any thread.
+  void SetFlushed(base::Lsn lsn) { flushed_.store(lsn.value); }
+  // "The queue was lost: start again from the slot." Any thread.
+  void Restart() { restart_.store(true); }
+  // After drain: everything is recorded, say goodbye to the server. Any thread.
+  void Finish() { finish_.Request(); }
+
+  // Counts the times the queue was opened; the loader starts again when it changes.
+  uint64_t Generation() const { return generation_.load(); }
+  base::Lsn Received() const { return base::Lsn{received_.load()}; }
+
+ private:
+  base::Status Session();
+  base::Status WaitUntilSlotIsFree();
+  base::Status Consume(source::ReplicationStream& stream, BatchCollector* collector);
+  base::Status Put(source::ReplicationStream& stream, BatchCollector* collector);
+  void Acknowledge(source::ReplicationStream& stream);
+
+  PipelineContext context_;
+  base::StopSignal finish_;
+  std::atomic<uint64_t> flushed_{0};
+  std::atomic<uint64_t> received_{0};
+  std::atomic<uint64_t> generation_{0};
+  std::atomic<bool> restart_{false};
+  base::Counter& changes_;
+  base::Counter& batches_;
+};
+
+}  // namespace app
