@@ -1,0 +1,212 @@
+// Encoder: values and record heads -> the bytes of WIRE_FORMAT.md, over any byte sink. It decides
+// nothing: what is sent, and which columns, is decided before (plugin, relation_cache); where a
+// Datum's bytes come from is tuple_view's business. Pure: no PostgreSQL header, no allocation, so
+// it is tested and fuzzed outside the server. A sink is any trivially destructible type with `void
+// write(const char*, size_t)`; it may longjmp, since nothing here has a destructor.
+#pragma once
+
+#ifdef POSTGRES_H
+#error "include decoder/encoder.h before decoder/pg.h: server macros break standard headers"
+#endif
+
+#include <cstddef>
+#include <cstdint>
+#include <msgpack/pack.hpp>
+#include <string_view>
+#include <type_traits>
+
+#include "decoder/wire_format.h"
+
+namespace pgsync_wire {
+
+// One column value on its way out. Borrowed: `text` lives until the per-change memory context is
+// reset.
+struct ValueView {
+  enum class Kind : uint8_t {
+    kNull,
+    kBool,
+    kInt,
+    kUint,
+    kFloat,
+    kDouble,
+    kText,
+    kRawText,
+    kUuid,  // `text` is its 16 bytes
+    kDate,  // `integer`, as the three below it are declared in wire_format.h
+    kTimestamp,
+    kTimestampTz,
+    kUnchanged,
+    kMissing,
+  };
+  Kind kind = Kind::kNull;
+  union {
+    int64_t integer = 0;
+    uint64_t natural;
+    float single_float;
+    double double_float;
+    bool boolean;
+  };
+  std::string_view text = {};
+};
+
+template <typename Sink>
+class Encoder {
+ public:
+  // The sink outlives the encoder.
+  explicit Encoder(Sink& sink) : out_(sink) {}
+
+  // Starts a frame. Any number of whole records follow.
+  void Version() { out_.pack_uint8(kVersion); }
+
+  void Begin(uint64_t commit_lsn, int64_t commit_time_us, uint32_t xid) {
+    Record(Tag::kBegin, 4);
+    out_.pack_uint64(commit_lsn);
+    out_.pack_int64(commit_time_us);
+    out_.pack_uint32(xid);
+  }
+
+  void Commit(uint64_t commit_lsn, uint64_t end_lsn, int64_t commit_time_us) {
+    Record(Tag::kCommit, 4);
+    out_.pack_uint64(commit_lsn);
+    out_.pack_uint64(end_lsn);
+    out_.pack_int64(commit_time_us);
+  }
+
+  // Exactly `columns` calls of Column follow.
+  void Relation(uint32_t relid, std::string_view schema, std::string_view table, char identity,
+                uint32_t columns) {
+    Record(Tag::kRelation, 6);
+    out_.pack_uint32(relid);
+    Text(schema);
+    Text(table);
+    Text({&identity, 1});
+    out_.pack_array(columns);
+  }
+
+  void Column(std::string_view name, uint32_t type_oid, bool in_identity) {
+    out_.pack_array(3);
+    Text(name);
+    out_.pack_uint32(type_oid);
+    out_.pack_uint8(in_identity ? kColumnInIdentity : 0);
+  }
+
+  // Exactly `columns` calls of Value follow: the new row.
+  void Insert(uint32_t relid, uint32_t columns) {
+    Record(Tag::kInsert, 3);
+    out_.pack_uint32(relid);
+    out_.pack_array(columns);
+  }
+
+  // Followed by OldRowHead or NoOldRow, that row's values, RowHead, and the new row's values.
+  void Update(uint32_t relid, OldRow kind) {
+    Record(Tag::kUpdate, 5);
+    out_.pack_uint32(relid);
+    out_.pack_uint8(static_cast<uint8_t>(kind));
+  }
+
+  // Followed by RowHead and its values, or by NoRow when the kind is kAbsent.
+  void Delete(uint32_t relid, OldRow kind) {
+    Record(Tag::kDelete, 4);
+    out_.pack_uint32(relid);
+    out_.pack_uint8(static_cast<uint8_t>(kind));
+  }
+
+  void RowHead(uint32_t columns) { out_.pack_array(columns); }
+  void NoRow() { out_.pack_nil(); }
+
+  // Exactly `relations` calls of TruncatedRelation follow.
+  void Truncate(uint8_t flags, uint32_t relations) {
+    Record(Tag::kTruncate, 3);
+    out_.pack_uint8(flags);
+    out_.pack_array(relations);
+  }
+
+  void TruncatedRelation(uint32_t relid) { out_.pack_uint32(relid); }
+
+  void Message(bool transactional, uint64_t lsn, std::string_view prefix,
+               std::string_view content) {
+    Record(Tag::kMessage, 5);
+    Bool(transactional);
+    out_.pack_uint64(lsn);
+    Text(prefix);
+    out_.pack_bin(static_cast<uint32_t>(content.size()));
+    out_.pack_bin_body(content.data(), static_cast<uint32_t>(content.size()));
+  }
+
+  void Value(const ValueView& value) {
+    using Kind = ValueView::Kind;
+    switch (value.kind) {
+      case Kind::kNull:
+        return NoRow();
+      case Kind::kBool:
+        return Bool(value.boolean);
+      case Kind::kInt:
+        out_.pack_int64(value.integer);
+        return;
+      case Kind::kUint:
+        out_.pack_uint64(value.natural);
+        return;
+      case Kind::kFloat:
+        out_.pack_float(value.single_float);
+        return;
+      case Kind::kDouble:
+        out_.pack_double(value.double_float);
+        return;
+      case Kind::kText:
+        return Text(value.text);
+      case Kind::kRawText:
+        return Extension(Ext::kRawText, value.text);
+      case Kind::kUuid:
+        return Extension(Ext::kUuid, value.text);
+      case Kind::kDate:
+        return BigEndian<4>(Ext::kDate, static_cast<uint64_t>(value.integer));
+      case Kind::kTimestamp:
+        return BigEndian<8>(Ext::kTimestamp, static_cast<uint64_t>(value.integer));
+      case Kind::kTimestampTz:
+        return BigEndian<8>(Ext::kTimestampTz, static_cast<uint64_t>(value.integer));
+      case Kind::kUnchanged:
+        return BigEndian<1>(Ext::kUnchanged, 0);
+      case Kind::kMissing:
+        return BigEndian<1>(Ext::kMissing, 0);
+    }
+  }
+
+ private:
+  void Record(Tag tag, uint32_t elements) {
+    out_.pack_array(elements);
+    out_.pack_uint8(static_cast<uint8_t>(tag));
+  }
+
+  void Bool(bool value) {
+    if (value) {
+      out_.pack_true();
+    } else {
+      out_.pack_false();
+    }
+  }
+
+  void Text(std::string_view text) {
+    out_.pack_str(static_cast<uint32_t>(text.size()));
+    out_.pack_str_body(text.data(), static_cast<uint32_t>(text.size()));
+  }
+
+  void Extension(Ext type, std::string_view bytes) {
+    out_.pack_ext(bytes.size(), static_cast<int8_t>(type));
+    out_.pack_ext_body(bytes.data(), static_cast<uint32_t>(bytes.size()));
+  }
+
+  template <size_t kBytes>
+  void BigEndian(Ext type, uint64_t value) {
+    char bytes[kBytes];
+    for (size_t i = 0; i < kBytes; ++i) {
+      bytes[i] = static_cast<char>(value >> (8 * (kBytes - 1 - i)));
+    }
+    Extension(type, {bytes, kBytes});
+  }
+
+  msgpack::packer<Sink> out_;
+};
+
+static_assert(std::is_trivially_destructible_v<ValueView>);
+
+}  // namespace pgsync_wire

@@ -1,0 +1,22 @@
+-- pgsync 0.1: helpers around the output plugin of the same name.
+\echo Use "CREATE EXTENSION pgsync" to load this file. \quit
+
+CREATE FUNCTION pgsync_create_slot(name name, OUT slot_name name, OUT lsn pg_lsn)
+    LANGUAGE sql VOLATILE STRICT
+    AS $$ SELECT s.slot_name, s.lsn FROM pg_catalog.pg_create_logical_replication_slot($1, 'pgsync') AS s $$;
+COMMENT ON FUNCTION pgsync_create_slot(name) IS 'creates a logical replication slot of output plugin pgsync';
+
+CREATE FUNCTION pgsync_decode(frame bytea) RETURNS SETOF jsonb
+    AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION pgsync_decode(bytea) IS 'the records of one message of output plugin pgsync, readable';
+
+CREATE VIEW pgsync_slots AS
+    SELECT s.slot_name, s.database, s.active, s.restart_lsn, s.confirmed_flush_lsn,
+           pg_catalog.pg_wal_lsn_diff(
+               CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn()
+                    ELSE pg_catalog.pg_current_wal_lsn() END,
+               s.confirmed_flush_lsn)::pg_catalog.int8 AS lag_bytes,
+           s.wal_status, s.safe_wal_size
+      FROM pg_catalog.pg_replication_slots AS s
+     WHERE s.plugin OPERATOR(pg_catalog.=) 'pgsync';
+COMMENT ON VIEW pgsync_slots IS 'slots of output plugin pgsync: how far behind, and whether their WAL is still there';

@@ -1,0 +1,252 @@
+// Building and invalidating relation entries.
+#include "decoder/relation_cache.h"
+
+#include <cstring>
+
+#include "decoder/string_info_sink.h"
+
+namespace pgsync {
+
+class RelationCache {
+ public:
+  MemoryContext context;
+  const Options* options;
+  TextEncoding* encoding;
+  HTAB* entries;         // RelationEntry. Never removed from, so pointers into it stay good
+  HTAB* known;           // KnownRelation. The same
+  uint64 generation;     // entries of an older one are invalid
+  uint64 invalidations;  // counts marks, to notice one that arrives while an entry is being built
+};
+
+namespace {
+
+// The session's cache, for the callbacks of the process; null between sessions.
+RelationCache* active_cache = nullptr;
+bool callbacks_registered = false;
+
+void InvalidateAll(RelationCache* cache) {
+  ++cache->generation;
+  ++cache->invalidations;
+}
+
+void OnRelationInvalidated(Datum, Oid relid) {
+  RelationCache* const cache = active_cache;
+  if (cache == nullptr) return;
+  if (!OidIsValid(relid)) return InvalidateAll(cache);
+  const auto* const known =
+      static_cast<KnownRelation*>(hash_search(cache->known, &relid, HASH_FIND, nullptr));
+  if (known != nullptr && known->is_ancestor) return InvalidateAll(cache);
+  auto* const entry =
+      static_cast<RelationEntry*>(hash_search(cache->entries, &relid, HASH_FIND, nullptr));
+  if (entry == nullptr) return;
+  entry->valid = false;
+  ++cache->invalidations;
+}
+
+void OnNamespaceInvalidated(Datum, int, uint32) {
+  if (active_cache != nullptr) InvalidateAll(active_cache);
+}
+
+void OnSessionEnds(void* cache) {
+  if (active_cache == cache) active_cache = nullptr;
+}
+
+KnownRelation* Know(RelationCache* cache, Oid relid) {
+  bool found;
+  auto* const known =
+      static_cast<KnownRelation*>(hash_search(cache->known, &relid, HASH_ENTER, &found));
+  if (!found) {
+    known->layout = 0;
+    known->is_ancestor = false;
+  }
+  return known;
+}
+
+// Replica identity of the relation as a set of attribute numbers; everything for FULL.
+struct Identity {
+  bool full;
+  Bitmapset* key;  // offset by FirstLowInvalidHeapAttributeNumber, as the server keeps them
+
+  bool Contains(AttrNumber attnum) const {
+    return full || bms_is_member(attnum - FirstLowInvalidHeapAttributeNumber, key);
+  }
+};
+
+AttrNumber SourceAttribute(Relation source, Relation target, const FormData_pg_attribute* wanted) {
+  if (RelationGetRelid(source) == RelationGetRelid(target)) return wanted->attnum;
+  const TupleDesc desc = RelationGetDescr(source);
+  for (int i = 0; i < desc->natts; ++i) {
+    const FormData_pg_attribute* const attribute = TupleDescAttr(desc, i);
+    if (!attribute->attisdropped &&
+        namestrcmp(const_cast<NameData*>(&attribute->attname), NameStr(wanted->attname)) == 0) {
+      return attribute->attnum;
+    }
+  }
+  elog(ERROR, "partition \"%s\" has no column \"%s\"", RelationGetRelationName(source),
+       NameStr(wanted->attname));
+}
+
+void EncodeRelationRecord(RelationCache* cache, Target* made, Relation target, char identity,
+                          const FormData_pg_attribute** attributes) {
+  initStringInfo(&made->relation_record);
+  StringInfoSink sink = {&made->relation_record};
+  pgsync_wire::Encoder<StringInfoSink> encoder(sink);
+  const char* const schema = get_namespace_name(RelationGetNamespace(target));
+  encoder.Relation(made->relid, cache->encoding->NameToUtf8(schema),
+                   cache->encoding->NameToUtf8(RelationGetRelationName(target)), identity,
+                   static_cast<uint32_t>(made->column_count));
+  for (int i = 0; i < made->column_count; ++i) {
+    encoder.Column(cache->encoding->NameToUtf8(NameStr(attributes[i]->attname)),
+                   attributes[i]->atttypid, made->columns[i].in_identity);
+  }
+  made->layout =
+      hash_bytes_extended(reinterpret_cast<const unsigned char*>(made->relation_record.data),
+                          made->relation_record.len, 0);
+  if (made->layout == 0) made->layout = 1;
+}
+
+// Adds to the entry: "changes of `source` are sent as `target`".
+void AddTarget(RelationCache* cache, RelationEntry* entry, Relation source, Relation target,
+               const TableOption* option, const Identity& identity) {
+  const TupleDesc desc = RelationGetDescr(target);
+  Target* const made = pg::AllocZero<Target>();
+  made->relid = RelationGetRelid(target);
+  made->columns = pg::AllocZero<Column>(desc->natts);
+  made->compared = pg::AllocZero<Column>(desc->natts);
+  const auto** const attributes = static_cast<const FormData_pg_attribute**>(
+      palloc0(sizeof(FormData_pg_attribute*) * (desc->natts + 1)));
+  for (int i = 0; i < desc->natts; ++i) {
+    const FormData_pg_attribute* const attribute = TupleDescAttr(desc, i);
+    if (!pg::HasStoredValue(attribute)) continue;
+    const bool everything = option == nullptr || option->all_columns;
+    const bool emitted = everything || option->emitted.Contains(NameStr(attribute->attname));
+    if (!emitted && !option->watched.Contains(NameStr(attribute->attname))) continue;
+
+    Column column = {};
+    column.attnum = SourceAttribute(source, target, attribute);
+    column.length = attribute->attlen;
+    column.in_identity = identity.Contains(column.attnum);
+    entry->last_attnum = Max(entry->last_attnum, static_cast<int>(column.attnum));
+    made->compared[made->compared_count++] = column;
+    if (!emitted) continue;
+    ChooseReader(&column, attribute->atttypid, attribute->attlen, entry->context);
+    attributes[made->column_count] = attribute;
+    made->columns[made->column_count++] = column;
+  }
+  EncodeRelationRecord(cache, made, target, entry->identity, attributes);
+  made->known = Know(cache, made->relid);
+  made->next = entry->targets;
+  entry->targets = made;
+}
+
+const TableOption* OptionOf(const Options& options, Relation relation) {
+  return options.Find(get_namespace_name(RelationGetNamespace(relation)),
+                      RelationGetRelationName(relation));
+}
+
+bool IsUserTable(Relation relation) {
+  const char kind = relation->rd_rel->relkind;
+  if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE) return false;
+  // Below are objects of initdb: catalogs, and the few ordinary tables of information_schema.
+  return RelationGetRelid(relation) >= FirstNormalObjectId;
+}
+
+void AddTargets(RelationCache* cache, RelationEntry* entry, Relation relation,
+                const Identity& identity) {
+  const Options& options = *cache->options;
+  if (options.every_table) {
+    if (IsUserTable(relation)) AddTarget(cache, entry, relation, relation, nullptr, identity);
+    return;
+  }
+  const TableOption* const own = OptionOf(options, relation);
+  if (own != nullptr) AddTarget(cache, entry, relation, relation, own, identity);
+  if (!relation->rd_rel->relispartition) return;
+  ListCell* cell;
+  foreach (cell, get_partition_ancestors(RelationGetRelid(relation))) {
+    const Oid ancestor_id = lfirst_oid(cell);
+    Know(cache, ancestor_id)->is_ancestor = true;
+    const Relation ancestor = RelationIdGetRelation(ancestor_id);
+    if (!RelationIsValid(ancestor)) elog(ERROR, "could not open relation with OID %u", ancestor_id);
+    const TableOption* const option = OptionOf(options, ancestor);
+    if (option != nullptr) AddTarget(cache, entry, relation, ancestor, option, identity);
+    RelationClose(ancestor);
+  }
+}
+
+void Build(RelationCache* cache, RelationEntry* entry, Relation relation) {
+  if (entry->context == nullptr) {
+    entry->context = AllocSetContextCreate(cache->context, "pgsync relation", ALLOCSET_SMALL_SIZES);
+  } else {
+    MemoryContextReset(entry->context);
+  }
+  const MemoryContext caller = pg::Enter(entry->context);
+  const uint64 invalidations = cache->invalidations;
+  entry->generation = cache->generation;
+  entry->targets = nullptr;
+  entry->last_attnum = 0;
+  entry->identity = relation->rd_rel->relreplident;
+
+  const Identity identity = {entry->identity == REPLICA_IDENTITY_FULL,
+                             RelationGetIdentityKeyBitmap(relation)};
+  AddTargets(cache, entry, relation, identity);
+  if (entry->targets != nullptr) {
+    // A copy, because the relation is closed when the callback returns; with constraints, for the
+    // defaults of columns that were added after a row was written.
+    const TupleDesc desc = CreateTupleDescCopyConstr(RelationGetDescr(relation));
+    entry->new_slot = MakeSingleTupleTableSlot(desc, &TTSOpsHeapTuple);
+    entry->old_slot = MakeSingleTupleTableSlot(desc, &TTSOpsHeapTuple);
+  }
+  pg::Enter(caller);
+  entry->valid = invalidations == cache->invalidations;
+}
+
+HTAB* CreateTable(const char* name, Size entry_size, MemoryContext context) {
+  HASHCTL control = {};
+  control.keysize = sizeof(Oid);
+  control.entrysize = entry_size;
+  control.hcxt = context;
+  return hash_create(name, 128, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+}  // namespace
+
+RelationCache* CreateRelationCache(MemoryContext session, const Options* options,
+                                   TextEncoding* encoding) {
+  const MemoryContext context =
+      AllocSetContextCreate(session, "pgsync relation cache", ALLOCSET_DEFAULT_SIZES);
+  const MemoryContext caller = pg::Enter(context);
+  auto* const cache = pg::AllocZero<RelationCache>();
+  cache->context = context;
+  cache->options = options;
+  cache->encoding = encoding;
+  cache->entries = CreateTable("pgsync relations", sizeof(RelationEntry), context);
+  cache->known = CreateTable("pgsync known relations", sizeof(KnownRelation), context);
+  auto* const at_end = pg::AllocZero<MemoryContextCallback>();
+  at_end->func = OnSessionEnds;
+  at_end->arg = cache;
+  MemoryContextRegisterResetCallback(context, at_end);
+  pg::Enter(caller);
+
+  if (!callbacks_registered) {
+    CacheRegisterRelcacheCallback(OnRelationInvalidated, 0);
+    CacheRegisterSyscacheCallback(NAMESPACEOID, OnNamespaceInvalidated, 0);
+    callbacks_registered = true;
+  }
+  active_cache = cache;
+  return cache;
+}
+
+const RelationEntry* LookUp(RelationCache* cache, Relation relation) {
+  const Oid relid = RelationGetRelid(relation);
+  bool found;
+  auto* const entry =
+      static_cast<RelationEntry*>(hash_search(cache->entries, &relid, HASH_ENTER, &found));
+  if (!found) {
+    entry->valid = false;
+    entry->context = nullptr;
+  }
+  if (!entry->valid || entry->generation != cache->generation) Build(cache, entry, relation);
+  return entry;
+}
+
+}  // namespace pgsync

@@ -1,0 +1,66 @@
+// Relation cache: Oid of a changed relation -> what to send of it. A lookup per change is one hash
+// probe; catalogs are read only when an entry is built, and built again only after an invalidation.
+//
+// A relation whose changes arrive (the entry) is usually sent as itself. A partition is sent under
+// the name and the columns of each ancestor that option "tables" lists (the targets). What the
+// reader of the stream knows about a target's columns is remembered per target, so a relation
+// record goes out before first use and whenever the layout differs from the last sent.
+//
+// Lifetime: one per decoding session, in its context. Invalidation callbacks are registered once
+// per process, because they cannot be unregistered; they find the session's cache through one
+// static pointer that is nulled when the session's context goes (also after an ERROR), and they
+// only mark.
+#pragma once
+
+#include "decoder/tuple_view.h"
+// After it:
+#include "decoder/options.h"
+#include "decoder/pg.h"
+
+namespace pgsync {
+
+// What the reader of the stream was last told about a relation. Also marks ancestors that entries
+// depend on.
+struct KnownRelation {
+  Oid relid;         // hash key
+  uint64 layout;     // hash of the last relation record that was sent; 0 = none
+  bool is_ancestor;  // entries of partitions were made from it
+};
+
+struct Target {
+  Target* next;
+  Oid relid;  // that of the relation record
+  Column* columns;
+  int column_count;
+  Column* compared;  // emitted and watched: an UPDATE that changes none of them is not sent. Only
+                     // attnum and type are set
+  int compared_count;
+  uint64 layout;
+  StringInfoData relation_record;  // encoded, ready to be appended
+  KnownRelation* known;
+};
+
+struct RelationEntry {
+  Oid relid;  // hash key
+  bool valid;
+  uint64 generation;      // of the cache, when built
+  MemoryContext context;  // owns all of the below; reset when the entry is built again
+  Target* targets;        // null: nothing of this relation is sent
+  char identity;          // pg_class.relreplident
+  int last_attnum;        // the last attribute that anybody needs
+  TupleTableSlot* new_slot;
+  TupleTableSlot* old_slot;
+};
+
+class RelationCache;
+
+// Returns a new cache in `context`, which is the session's.
+RelationCache* CreateRelationCache(MemoryContext context, const Options* options,
+                                   TextEncoding* encoding);
+
+// Returns the entry of a relation, built if need be. The pointer is good until the next call.
+const RelationEntry* LookUp(RelationCache* cache, Relation relation);
+
+static_assert(std::is_trivially_destructible_v<RelationEntry>);
+
+}  // namespace pgsync

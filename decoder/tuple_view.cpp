@@ -1,0 +1,169 @@
+// Datum -> ValueView, and text -> UTF-8.
+#include "decoder/tuple_view.h"
+
+#include <cstring>
+
+namespace pgsync {
+namespace {
+
+using pgsync_wire::ValueView;
+using Kind = pgsync_wire::ValueView::Kind;
+
+ValueView Integer(Kind kind, int64_t integer) {
+  ValueView view;
+  view.kind = kind;
+  view.integer = integer;
+  return view;
+}
+
+ValueView Text(std::string_view text, TextEncoding* encoding) {
+  bool valid = true;
+  ValueView view;
+  view.text = encoding->ToUtf8(text, &valid);
+  view.kind = valid ? Kind::kText : Kind::kRawText;
+  return view;
+}
+
+Reader ReaderOf(Oid base_type) {
+  switch (base_type) {
+    case BOOLOID:
+      return Reader::kBool;
+    case INT2OID:
+      return Reader::kInt2;
+    case INT4OID:
+      return Reader::kInt4;
+    case INT8OID:
+      return Reader::kInt8;
+    case OIDOID:
+      return Reader::kOid;
+    case FLOAT4OID:
+      return Reader::kFloat4;
+    case FLOAT8OID:
+      return Reader::kFloat8;
+    case UUIDOID:
+      return Reader::kUuid;
+    case DATEOID:
+      return Reader::kDate;
+    case TIMESTAMPOID:
+      return Reader::kTimestamp;
+    case TIMESTAMPTZOID:
+      return Reader::kTimestampTz;
+    case TEXTOID:
+    case VARCHAROID:
+    case BPCHAROID:
+    case JSONOID:
+      return Reader::kVarlenaText;
+    default:
+      return Reader::kOutputText;
+  }
+}
+
+}  // namespace
+
+std::string_view TextEncoding::ToUtf8(std::string_view text, bool* valid) {
+  const int from = GetDatabaseEncoding();
+  if (from == PG_UTF8 || text.empty()) return text;
+  const int size = static_cast<int>(text.size());
+  if (from == PG_SQL_ASCII) {
+    *valid = pg_verify_mbstr(PG_UTF8, text.data(), size, true);
+    return text;
+  }
+  if (!looked_up) {
+    conversion = FindDefaultConversionProc(from, PG_UTF8);
+    looked_up = true;
+  }
+  if (!OidIsValid(conversion)) {
+    *valid = false;
+    return text;
+  }
+  const Size room = static_cast<Size>(size) * MAX_CONVERSION_GROWTH + 1;
+  char* const utf8 = static_cast<char*>(MemoryContextAllocExtended(
+      CurrentMemoryContext, room, room > MaxAllocSize ? MCXT_ALLOC_HUGE : 0));
+  unsigned char* const source = reinterpret_cast<unsigned char*>(const_cast<char*>(text.data()));
+  const int converted = pg_do_encoding_conversion_buf(
+      conversion, from, PG_UTF8, source, size, reinterpret_cast<unsigned char*>(utf8),
+      static_cast<int>(Min(room, static_cast<Size>(INT_MAX))), true);
+  if (converted != size) {
+    *valid = false;
+    return text;
+  }
+  return {utf8, strlen(utf8)};
+}
+
+std::string_view TextEncoding::NameToUtf8(const char* name) {
+  bool valid = true;
+  const std::string_view text = ToUtf8({name, strlen(name)}, &valid);
+  if (!valid) {
+    ereport(ERROR, (errcode(ERRCODE_UNTRANSLATABLE_CHARACTER),
+                    errmsg("name \"%s\" cannot be written as UTF-8", name),
+                    errhint("Rename it, or leave it out of option \"tables\".")));
+  }
+  return text;
+}
+
+void ChooseReader(Column* column, Oid type, int16 length, MemoryContext context) {
+  column->reader = ReaderOf(getBaseType(type));
+  column->length = length;
+  if (column->reader != Reader::kOutputText) return;
+  Oid function;
+  bool is_varlena;
+  getTypeOutputInfo(type, &function, &is_varlena);
+  fmgr_info_cxt(function, &column->output, context);
+}
+
+bool IsUnchangedToast(int16 length, Datum value) {
+  return length == -1 && VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(value));
+}
+
+ValueView ReadValue(Column* column, Datum value, TextEncoding* encoding) {
+  ValueView view;
+  if (IsUnchangedToast(column->length, value)) {
+    view.kind = Kind::kUnchanged;
+    return view;
+  }
+  switch (column->reader) {
+    case Reader::kBool:
+      view.kind = Kind::kBool;
+      view.boolean = DatumGetBool(value);
+      return view;
+    case Reader::kInt2:
+      return Integer(Kind::kInt, DatumGetInt16(value));
+    case Reader::kInt4:
+      return Integer(Kind::kInt, DatumGetInt32(value));
+    case Reader::kInt8:
+      return Integer(Kind::kInt, DatumGetInt64(value));
+    case Reader::kOid:
+      view.kind = Kind::kUint;
+      view.natural = DatumGetObjectId(value);
+      return view;
+    case Reader::kFloat4:
+      view.kind = Kind::kFloat;
+      view.single_float = DatumGetFloat4(value);
+      return view;
+    case Reader::kFloat8:
+      view.kind = Kind::kDouble;
+      view.double_float = DatumGetFloat8(value);
+      return view;
+    case Reader::kUuid:
+      view.kind = Kind::kUuid;
+      view.text = {reinterpret_cast<const char*>(DatumGetUUIDP(value)->data), UUID_LEN};
+      return view;
+    case Reader::kDate:
+      return Integer(Kind::kDate, DatumGetDateADT(value));
+    case Reader::kTimestamp:
+      return Integer(Kind::kTimestamp, DatumGetTimestamp(value));
+    case Reader::kTimestampTz:
+      return Integer(Kind::kTimestampTz, DatumGetTimestampTz(value));
+    case Reader::kVarlenaText: {
+      struct varlena* const bytes = PG_DETOAST_DATUM_PACKED(value);
+      return Text({VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes)}, encoding);
+    }
+    case Reader::kOutputText: {
+      const char* const text = OutputFunctionCall(&column->output, value);
+      return Text({text, strlen(text)}, encoding);
+    }
+  }
+  pg_unreachable();
+}
+
+}  // namespace pgsync
