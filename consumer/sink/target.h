@@ -1,8 +1,10 @@
-// Target: where documents go. Implementations: http_target (Elasticsearch, OpenSearch), sqlite_target, ndjson_target,
-// null_target. The state of the synchronization is kept in the target itself (design D6).
+// Target: where documents go. Implementations: http_target (Elasticsearch, OpenSearch),
+// sqlite_target, ndjson_target, null_target. The state of the synchronization is kept in the target
+// itself (design D6).
 //
-// A Target is made once and lent to all threads; its calls are thread safe but not fast. Writers are made one per worker and
-// belong to its thread. Success of Write means durable: it survives kill -9 of the target.
+// A Target is made once and lent to all threads; its calls are thread safe but not fast. Writers
+// are made one per worker and belong to its thread. Success of Write means durable: it survives
+// kill -9 of the target.
 #pragma once
 
 #include <chrono>
@@ -34,9 +36,14 @@ struct Rejected {
 class Writer {
  public:
   virtual ~Writer() = default;
-  // Writes all items of one request. The outcome has one entry per item. Errors are about the whole request: kRetry (the
-  // target is overloaded or not reachable), kRefused (not allowed), kFatal (an answer we do not understand).
+  // Writes all items of one request. The outcome has one entry per item. Errors are about the whole
+  // request: kRetry (the target is overloaded or not reachable), kRefused (not allowed), kFatal (an
+  // answer we do not understand).
   virtual base::Result<model::BulkOutcome> Write(const model::BulkRequest& request) = 0;
+
+  // From now on Write waits for answers no longer than this, and then returns kRetry. Deliver sets
+  // it.
+  virtual void SetDeadline(std::chrono::steady_clock::time_point) {}
 };
 
 class Target {
@@ -46,18 +53,23 @@ class Target {
   // For logs and status: "OpenSearch 2.19.5 at http://127.0.0.1:9200", "SQLite file documents.db".
   virtual std::string Describe() const = 0;
 
-  // Connects once. kRefused with the remedy when it cannot be used: not reachable, not authorized, unknown product.
+  // Connects once. kRefused with the remedy when it cannot be used: not reachable, not authorized,
+  // unknown product.
   virtual base::Status Probe() = 0;
 
-  // Returns the stored state of the document's index, or nothing if there is no such index (or it holds no state of ours
-  // and `alias` is false). kRefused if the name is taken by something that is not ours.
-  virtual base::Result<std::optional<model::SyncState>> ReadState(const schema::DocumentTree& tree) = 0;
+  // Returns the stored state of the document's index, or nothing if there is no such index (or it
+  // holds no state of ours and `alias` is false). kRefused if the name is taken by something that
+  // is not ours.
+  virtual base::Result<std::optional<model::SyncState>> ReadState(
+      const schema::DocumentTree& tree) = 0;
 
-  // Creates the first generation (or the plain index) from tree.index_body and stores `state` in it.
+  // Creates the first generation (or the plain index) from tree.index_body and stores `state` in
+  // it.
   virtual base::Status Create(const schema::DocumentTree& tree, const model::SyncState& state) = 0;
 
   // Replaces the stored state. On success it is durable, and so are all documents written before.
-  virtual base::Status WriteState(const schema::DocumentTree& tree, const model::SyncState& state) = 0;
+  virtual base::Status WriteState(const schema::DocumentTree& tree,
+                                  const model::SyncState& state) = 0;
 
   // REQUIRES: ReadState found a state, or Create succeeded.
   virtual std::unique_ptr<Writer> NewWriter() = 0;
@@ -79,7 +91,7 @@ class Target {
 };
 
 struct HttpConfig {
-  std::string url;       // scheme://host:port, without credentials
+  std::string url;  // scheme://host:port, without credentials
   std::string user;
   std::string password;  // never logged
   std::string api_key;   // encoded
@@ -92,7 +104,8 @@ struct HttpConfig {
 };
 
 // `trees` gives the names behind BulkItem::document; it outlives the target.
-std::unique_ptr<Target> MakeHttpTarget(HttpConfig config, const std::vector<schema::DocumentTree>& trees,
+std::unique_ptr<Target> MakeHttpTarget(HttpConfig config,
+                                       const std::vector<schema::DocumentTree>& trees,
                                        base::Logger& log);
 std::unique_ptr<Target> MakeSqliteTarget(const std::string& file,
                                          const std::vector<schema::DocumentTree>& trees);
@@ -100,10 +113,10 @@ std::unique_ptr<Target> MakeNdjsonTarget(const std::string& file,  // "-" = stan
                                          const std::vector<schema::DocumentTree>& trees);
 std::unique_ptr<Target> MakeNullTarget(const std::vector<schema::DocumentTree>& trees);
 
-// Repeats what is worth repeating (whole requests and single items) with backoff until everything is done, rejected items
-// are stored as dead letters, or `stop` is requested (then kRetry). The one place where writing is retried.
-// `deadline`: gives up with kRetry when an answer has not come by then, because the build is too old to be written
-// (design D3); the caller builds anew.
+// Repeats what is worth repeating (whole requests and single items) with backoff until everything
+// is done, rejected items are stored as dead letters, or `stop` is requested (then kRetry). The one
+// place where writing is retried. `deadline`: gives up with kRetry when an answer has not come by
+// then, because the build is too old to be written (design D3); the caller builds anew.
 struct DeliveryCounts {
   uint64_t done = 0, fresher = 0, rejected = 0;
 };

@@ -1,0 +1,219 @@
+#include "consumer/sink/http_client.h"
+
+#include <curl/curl.h>
+#include <fmt/format.h>
+#include <zlib.h>
+
+#include <algorithm>
+
+namespace sink {
+namespace {
+
+constexpr size_t kMostResponseBytes = 64u << 20;
+constexpr long kConnectTimeoutMs = 10'000;
+constexpr size_t kCompressFromBytes = 1024;  // below it a packet is a packet
+
+struct EasyDeleter {
+  void operator()(CURL* easy) const noexcept { curl_easy_cleanup(easy); }
+};
+using CurlEasy = std::unique_ptr<CURL, EasyDeleter>;
+
+struct ListDeleter {
+  void operator()(curl_slist* list) const noexcept { curl_slist_free_all(list); }
+};
+using CurlList = std::unique_ptr<curl_slist, ListDeleter>;
+
+struct DeflateDeleter {
+  void operator()(z_stream* stream) const noexcept {
+    deflateEnd(stream);
+    delete stream;
+  }
+};
+
+void StartCurl() {
+  // Once per process, before any handle; libcurl wants no more, and freeing it at exit would race
+  // with threads.
+  static const CURLcode started = curl_global_init(CURL_GLOBAL_DEFAULT);
+  (void)started;
+}
+
+struct ResponseBuffer {
+  std::string* body;
+  bool too_large = false;
+};
+
+size_t OnBody(char* bytes, size_t size, size_t count, void* user) noexcept {
+  auto* buffer = static_cast<ResponseBuffer*>(user);
+  if (buffer->body->size() + size * count > kMostResponseBytes) {
+    buffer->too_large = true;
+    return 0;  // aborts the transfer with CURLE_WRITE_ERROR
+  }
+  try {
+    buffer->body->append(bytes, size * count);
+  } catch (...) {
+    return 0;
+  }
+  return size * count;
+}
+
+// gzip, level 1: 2 to 3 microseconds per document, for slow links only.
+bool Gzip(std::string_view text, std::string* out) {
+  auto raw = std::make_unique<z_stream>();
+  *raw = {};
+  constexpr int kGzipWindow = 15 + 16;
+  if (deflateInit2(raw.get(), 1, Z_DEFLATED, kGzipWindow, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+    return false;
+  std::unique_ptr<z_stream, DeflateDeleter> stream(raw.release());
+  out->resize(deflateBound(stream.get(), text.size()));
+  stream->next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
+  stream->avail_in = static_cast<uInt>(text.size());
+  stream->next_out = reinterpret_cast<Bytef*>(out->data());
+  stream->avail_out = static_cast<uInt>(out->size());
+  if (deflate(stream.get(), Z_FINISH) != Z_STREAM_END) return false;
+  out->resize(stream->total_out);
+  return true;
+}
+
+base::Error TransportError(CURLcode code, const char* details, const std::string& url) {
+  const std::string why = details[0] != '\0' ? details : curl_easy_strerror(code);
+  switch (code) {
+    case CURLE_URL_MALFORMAT:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+      return base::Usage(
+          fmt::format("\"{}\" is not the address of an engine ({}); ELASTICSEARCH_URL or --target "
+                      "takes http://host:9200",
+                      url, why));
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_ISSUER_ERROR:
+      return base::Refused(fmt::format(
+          "the certificate of the engine at {} does not hold ({}); give its authority in "
+          "ELASTICSEARCH_CA_CERTS (our own: ELASTICSEARCH_CLIENT_CERT, _CLIENT_KEY), or switch the "
+          "check off with "
+          "ELASTICSEARCH_VERIFY_CERTS=false",
+          url, why));
+    case CURLE_OPERATION_TIMEDOUT:
+      return base::Retry(fmt::format("the engine at {} did not answer in time ({})", url, why));
+    case CURLE_OUT_OF_MEMORY:
+    case CURLE_FAILED_INIT:
+      return base::Fatal(fmt::format("libcurl: {}", why));
+    default:
+      return base::Retry(fmt::format("cannot reach the engine at {}: {}", url, why));
+  }
+}
+
+}  // namespace
+
+struct HttpClient::Handles {
+  CurlEasy easy;
+  char error[CURL_ERROR_SIZE] = {};
+};
+
+HttpClient::HttpClient(const HttpConfig& config)
+    : config_(config), handles_(std::make_unique<Handles>()) {
+  StartCurl();
+  handles_->easy.reset(curl_easy_init());
+}
+
+HttpClient::~HttpClient() = default;
+
+base::Result<HttpResponse> HttpClient::Send(const HttpRequest& request) {
+  CURL* easy = handles_->easy.get();
+  if (easy == nullptr) return base::Fatal("libcurl gives no handle: out of memory");
+
+  using std::chrono::milliseconds;
+  milliseconds timeout = config_.timeout;
+  if (request.deadline) {
+    const auto left = std::chrono::duration_cast<milliseconds>(*request.deadline -
+                                                               std::chrono::steady_clock::now());
+    if (left.count() <= 0) return base::Retry("no time is left to send the request");
+    timeout = std::min(timeout, left);
+  }
+
+  HttpResponse response;
+  ResponseBuffer buffer{&response.body};
+  curl_easy_reset(easy);  // keeps the connection
+  handles_->error[0] = '\0';
+  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, handles_->error);
+  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(easy, CURLOPT_NOPROXY,
+                   "*");  // as the engines' own clients: http_proxy is for browsing
+  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, kConnectTimeoutMs);
+  curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(timeout.count()));
+  curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
+  curl_easy_setopt(easy, CURLOPT_URL, (config_.url + request.path).c_str());
+  curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, std::string(request.method).c_str());
+  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, OnBody);
+  curl_easy_setopt(easy, CURLOPT_WRITEDATA, &buffer);
+
+  if (!config_.verify_certificates) {
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+  }
+  if (!config_.ca_file.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, config_.ca_file.c_str());
+  if (!config_.client_certificate.empty()) {
+    curl_easy_setopt(easy, CURLOPT_SSLCERT, config_.client_certificate.c_str());
+  }
+  if (!config_.client_key.empty()) {
+    curl_easy_setopt(easy, CURLOPT_SSLKEY, config_.client_key.c_str());
+  }
+
+  CurlList headers;
+  const auto add_header = [&headers](const std::string& line) {
+    headers.reset(curl_slist_append(headers.release(), line.c_str()));
+  };
+  if (!config_.api_key.empty()) {
+    add_header("Authorization: ApiKey " + config_.api_key);
+  } else if (!config_.bearer.empty()) {
+    add_header("Authorization: Bearer " + config_.bearer);
+  } else if (!config_.user.empty()) {
+    curl_easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
+    curl_easy_setopt(easy, CURLOPT_USERNAME, config_.user.c_str());
+    curl_easy_setopt(easy, CURLOPT_PASSWORD, config_.password.c_str());
+  }
+
+  std::string_view body = request.body;
+  if (!body.empty()) {
+    add_header(fmt::format("Content-Type: {}", request.content_type));
+    if (config_.compress && body.size() >= kCompressFromBytes && Gzip(body, &compressed_)) {
+      add_header("Content-Encoding: gzip");
+      body = compressed_;
+    }
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body.data());
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
+  }
+  curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers.get());
+
+  const CURLcode code = curl_easy_perform(easy);
+  if (buffer.too_large) {
+    return base::Fatal(fmt::format("the engine at {} answered with more than {} MiB", config_.url,
+                                   kMostResponseBytes >> 20));
+  }
+  if (code != CURLE_OK) return TransportError(code, handles_->error, config_.url);
+  long status = 0;
+  curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+  response.status = static_cast<int>(status);
+  return response;
+}
+
+std::string EscapePathPart(std::string_view text) {
+  constexpr char kHex[] = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '-' || c == '_' || c == '.' || c == '~';
+    if (plain) {
+      out.push_back(c);
+      continue;
+    }
+    out.push_back('%');
+    out.push_back(kHex[static_cast<unsigned char>(c) >> 4]);
+    out.push_back(kHex[static_cast<unsigned char>(c) & 15]);
+  }
+  return out;
+}
+
+}  // namespace sink

@@ -1,0 +1,69 @@
+#include "consumer/sink/http_writer.h"
+
+#include <fmt/format.h>
+
+#include "consumer/sink/bulk_response.h"
+
+namespace sink {
+
+base::Result<model::BulkOutcome> HttpWriter::Write(const model::BulkRequest& request) {
+  model::BulkOutcome outcome;
+  if (request.items.empty()) return outcome;
+  const uint32_t document = request.items.front().document;
+  for (const model::BulkItem& item : request.items) {
+    if (item.document != document || document >= trees_.size()) {
+      return base::Fatal("a bulk request mixes documents of several indices");
+    }
+  }
+  const schema::DocumentTree& tree = trees_[document];
+  std::string path = fmt::format("/{}/_bulk?{}", EscapePathPart(tree.index), kBulkFilter);
+  if (tree.alias && require_alias_) path += "&require_alias=true";
+  if (!tree.pipeline.empty()) path += "&pipeline=" + EscapePathPart(tree.pipeline);
+
+  outcome.items.reserve(request.items.size());
+  auto written = WritePart(path, request, 0, request.items.size(), &outcome);
+  if (!written) {
+    return std::move(written).error().While(fmt::format("writing to index \"{}\"", tree.index));
+  }
+  return outcome;
+}
+
+base::Status HttpWriter::WritePart(const std::string& path, const model::BulkRequest& request,
+                                   size_t begin, size_t end, model::BulkOutcome* outcome) {
+  const auto in_halves = [&]() -> base::Status {
+    const size_t middle = begin + (end - begin) / 2;
+    auto first = WritePart(path, request, begin, middle, outcome);
+    return first ? WritePart(path, request, middle, end, outcome) : first;
+  };
+  const size_t start = request.items[begin].action_offset;
+  const std::string_view body =
+      std::string_view(request.body).substr(start, request.items[end - 1].end_offset - start);
+  const bool alone = end - begin == 1;
+  if (!alone && body.size() > most_bytes_) return in_halves();
+
+  auto response = client_.Send({.method = "POST",
+                                .path = path,
+                                .body = body,
+                                .content_type = "application/x-ndjson",
+                                .deadline = deadline_});
+  if (!response) return std::move(response).error();
+  const PartsAdvice advice = AdviceFor(response->status, response->body);
+  if (!alone && advice != PartsAdvice::kNone) return in_halves();
+  if (alone && advice == PartsAdvice::kSplitReject) {
+    std::string reason = response->status == 413
+                             ? fmt::format(
+                                   "too_large: the engine takes no request of {} bytes "
+                                   "(http.max_content_length, or a proxy's limit)",
+                                   body.size())
+                             : ErrorWordsOf(response->body);
+    outcome->items.push_back({model::ItemStatus::kRejected, response->status, std::move(reason)});
+    return {};
+  }
+  auto part = ClassifyBulk(response->status, response->body,
+                           std::span(request.items).subspan(begin, end - begin));
+  if (!part) return std::move(part).error();
+  for (model::ItemOutcome& item : part->items) outcome->items.push_back(std::move(item));
+  return {};
+}
+
+}  // namespace sink

@@ -1,0 +1,88 @@
+#include "consumer/sink/state_json.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+namespace sink {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr int kFormat = 1;
+
+model::LoadProgress LoadFrom(const Json& json) {
+  model::LoadProgress load;
+  load.complete = json.at("complete").get<bool>();
+  load.plan = json.at("plan").get<std::string>();
+  load.chunks = json.at("chunks").get<uint32_t>();
+  load.done_below = json.at("done_below").get<uint32_t>();
+  load.done_above = json.at("done_above").get<std::vector<uint32_t>>();
+  load.last_key_json = json.at("last_key").get<std::string>();
+  load.documents = json.at("documents").get<uint64_t>();
+  return load;
+}
+
+}  // namespace
+
+std::string StateToJson(const model::SyncState& state) {
+  const Json json = {{"format", kFormat},
+                     {"fingerprint", state.fingerprint},
+                     {"system_identifier", state.system_identifier},
+                     {"database", state.database},
+                     {"slot", state.slot},
+                     {"applied", base::ToString(state.applied)},
+                     {"load",
+                      {{"complete", state.load.complete},
+                       {"plan", state.load.plan},
+                       {"chunks", state.load.chunks},
+                       {"done_below", state.load.done_below},
+                       {"done_above", state.load.done_above},
+                       {"last_key", state.load.last_key_json},
+                       {"documents", state.load.documents}}}};
+  // Names of slots and databases can be in any encoding; a state that cannot be written would be
+  // worse than a "?" in it.
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+base::Result<model::SyncState> ParseState(std::string_view json_text, std::string_view where) {
+  const Json json = Json::parse(json_text, nullptr, false);
+  if (!json.is_object()) {
+    return base::Refused(
+        fmt::format("the synchronization state in {} is not readable; repair it or delete it, then "
+                    "it is loaded "
+                    "anew",
+                    where));
+  }
+  const auto format = json.find("format");
+  if (format == json.end() || !format->is_number_integer() || *format != kFormat) {
+    return base::Refused(
+        fmt::format("the synchronization state in {} has format {}, and this pgsync-consumer knows "
+                    "only format {}; "
+                    "use the version that wrote it, or delete it, then it is loaded anew",
+                    where, format == json.end() ? "none" : format->dump(), kFormat));
+  }
+  try {
+    model::SyncState state;
+    state.fingerprint = json.at("fingerprint").get<std::string>();
+    state.system_identifier = json.at("system_identifier").get<std::string>();
+    state.database = json.at("database").get<std::string>();
+    state.slot = json.at("slot").get<std::string>();
+    const auto applied = base::ParseLsn(json.at("applied").get<std::string>());
+    if (!applied) {
+      return base::Refused(
+          fmt::format("the synchronization state in {} has no valid LSN in \"applied\"; "
+                      "delete it, then it is loaded anew",
+                      where));
+    }
+    state.applied = *applied;
+    state.load = LoadFrom(json.at("load"));
+    return state;
+  } catch (const Json::exception& e) {
+    return base::Refused(fmt::format(
+        "the synchronization state in {} is incomplete ({}); delete it, then it is loaded anew",
+        where, e.what()));
+  }
+}
+
+}  // namespace sink

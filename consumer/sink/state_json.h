@@ -1,0 +1,23 @@
+// The text form of SyncState that every target keeps (index mapping `_meta.pgsync`, SQLite table
+// `state`, NDJSON sidecar):
+//   {"format": 1, "fingerprint": …, "system_identifier": …, "database": …, "slot": …, "applied":
+//   "16/B374D848",
+//    "load": {"complete", "plan", "chunks", "done_below", "done_above": [n, …], "last_key",
+//    "documents"}}
+// Another format number means that another version of pgsync wrote it: refused, never guessed.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "consumer/base/result.h"
+#include "consumer/model/sync_state.h"
+
+namespace sink {
+
+std::string StateToJson(const model::SyncState& state);
+
+// `where` names the place for the error: `index "book_1"`.
+base::Result<model::SyncState> ParseState(std::string_view json_text, std::string_view where);
+
+}  // namespace sink
