@@ -1,0 +1,71 @@
+#include "consumer/schema/fingerprint.h"
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+namespace schema {
+namespace {
+
+using Sorted = nlohmann::json;  // keys in byte order: one text per meaning
+
+// Raise it when documents change for the same tree, so that indices are built anew.
+constexpr int kDocumentFormat = 1;
+
+Sorted Dump(const Link& link) {
+  return {{"upper", link.upper},
+          {"lower", link.lower},
+          {"types", link.types},
+          {"lower_types", link.lower_types}};
+}
+
+Sorted Dump(const Node& node) {
+  Sorted columns = Sorted::array();
+  for (const Column& column : node.columns) {
+    columns.push_back({column.key, column.name, column.path, column.type_oid});
+  }
+  Sorted dump = {{"parent", node.parent},
+                 {"table", {node.table.schema, node.table.table}},
+                 {"label", node.parent < 0 ? "" : node.label},
+                 {"type", static_cast<int>(node.type)},
+                 {"variant", static_cast<int>(node.variant)},
+                 {"columns", std::move(columns)},
+                 {"key", node.key},
+                 {"link", Dump(node.link)}};
+  if (node.junction) {
+    dump["junction"] = {{"table", {node.junction->table.schema, node.junction->table.table}},
+                        {"to_parent", Dump(node.junction->to_parent)},
+                        {"to_child", Dump(node.junction->to_child)},
+                        {"key", node.junction->key}};
+  }
+  return dump;
+}
+
+// FNV-1a, 64 bits: stable over versions and machines. Nobody is trying to collide with it.
+uint64_t Hash(std::string_view text) {
+  uint64_t hash = 0xcbf29ce484222325;
+  for (const char c : text) {
+    hash ^= static_cast<unsigned char>(c);
+    hash *= 0x100000001b3;
+  }
+  return hash;
+}
+
+}  // namespace
+
+std::string Fingerprint(const DocumentTree& tree) {
+  Sorted nodes = Sorted::array();
+  for (const Node& node : tree.nodes) nodes.push_back(Dump(node));
+  const Sorted dump = {
+      {"format", kDocumentFormat},       {"database", tree.database},
+      {"empty_array", tree.empty_array}, {"pipeline", tree.pipeline},
+      {"id", tree.id_columns},           {"id_types", tree.id_types},
+      {"nodes", std::move(nodes)},       {"body", Sorted::parse(tree.index_body, nullptr, false)}};
+  const uint64_t hash = Hash(dump.dump(-1, ' ', false, Sorted::error_handler_t::replace));
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string text;
+  for (int shift = 60; shift >= 0; shift -= 4) text += kDigits[(hash >> shift) & 0xF];
+  return text;
+}
+
+}  // namespace schema

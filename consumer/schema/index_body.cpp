@@ -1,0 +1,67 @@
+#include "consumer/schema/index_body.h"
+
+#include <utility>
+
+namespace schema {
+namespace {
+
+// Objects are merged key by key; anything else replaces what was there.
+void Merge(const Json& later, Json* earlier) {
+  if (!later.is_object() || !earlier->is_object()) {
+    *earlier = later;
+    return;
+  }
+  for (const auto& [key, value] : later.items()) {
+    const auto it = earlier->find(key);
+    if (it == earlier->end()) {
+      (*earlier)[key] = value;
+    } else {
+      Merge(value, &*it);
+    }
+  }
+}
+
+// The mapping of the value that `node` puts under its label (the document itself for the root): its
+// own fields and those of the nodes below it; null when none of them says anything.
+Json MappingOf(const NodeSpec& spec, const DocumentTree& tree, const Node& node) {
+  if (spec.variant == Variant::kScalar) {
+    // A bare value: its column's mapping is the mapping of the label.
+    const Json* field = node.columns.empty() ? nullptr : Member(spec.mapping, node.columns[0].key);
+    return field == nullptr ? Json() : *field;
+  }
+  Json fields = spec.mapping;
+  for (size_t i = 0; i < spec.children.size(); ++i) {
+    const Node& child = tree.nodes[node.children[i]];
+    const Json below = MappingOf(spec.children[i], tree, child);
+    if (below.is_null()) continue;
+    if (fields.contains(child.label)) {
+      Merge(below, &fields[child.label]);
+    } else {
+      fields[child.label] = below;
+    }
+  }
+  if (fields.empty()) return {};
+  return {{"properties", std::move(fields)}};
+}
+
+}  // namespace
+
+std::string IndexBody(const DocumentSpec& document, const DocumentTree& tree) {
+  Json body = Json::object();
+  if (document.setting.is_object() && !document.setting.empty()) {
+    const Json* inner = document.setting.size() == 1 ? Member(document.setting, "index") : nullptr;
+    body["settings"]["index"] = inner != nullptr ? *inner : document.setting;
+  }
+  Json mappings = document.mappings.is_object() ? document.mappings : Json::object();
+  const Json generated = MappingOf(document.root, tree, tree.nodes[0]);
+  if (!generated.is_null()) Merge(generated, &mappings);
+  if (document.mapping.is_object() && !document.mapping.empty()) {
+    Merge(document.mapping.contains("dynamic_templates") ? document.mapping
+                                                         : Json{{"properties", document.mapping}},
+          &mappings);
+  }
+  if (!mappings.empty()) body["mappings"] = std::move(mappings);
+  return body.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace schema

@@ -1,0 +1,14 @@
+// The transforms of a node, offline: rename, and mapping (of the index body).
+#pragma once
+
+#include <string>
+
+#include "consumer/schema/file_data.h"
+
+namespace schema {
+
+// Fills rename and mapping of `node`. Whether the names exist is checked by KeysOf.
+void ReadTransform(const Json& transform, const std::string& path, NodeSpec* node,
+                   Findings* findings);
+
+}  // namespace schema

@@ -1,0 +1,290 @@
+// Resolve: the documents of one database against its catalog. Walks every document's nodes once,
+// parents first; a node whose table is missing still has the rest of its findings reported, and its
+// children too.
+#include <algorithm>
+#include <array>
+#include <set>
+#include <utility>
+
+#include "consumer/base/nearest.h"
+#include "consumer/schema/file_data.h"
+#include "consumer/schema/fingerprint.h"
+#include "consumer/schema/index_body.h"
+#include "consumer/schema/node_keys.h"
+#include "consumer/schema/resolve_join.h"
+
+namespace schema {
+namespace {
+
+class DocumentResolver {
+ public:
+  DocumentResolver(const DocumentSpec& document, const Catalog& catalog, Findings* findings)
+      : document_(document), catalog_(catalog), findings_(findings) {}
+
+  DocumentTree Resolve() &&;
+
+ private:
+  uint32_t AddNode(const NodeSpec& spec, int32_t parent, const CatalogTable* parent_table,
+                   std::string label);
+  const CatalogTable* FindTable(const TableName& name, const std::string& schema_path,
+                                const std::string& table_path);
+  std::vector<ColumnSpec> ColumnsOf(const NodeSpec& spec, const CatalogTable& table);
+  NodeKeys CheckedKeys(const NodeSpec& spec, const std::vector<ColumnSpec>& columns);
+  std::vector<Column> ResolveColumns(const std::vector<ColumnSpec>& columns, const NodeKeys& keys,
+                                     const CatalogTable& table);
+  std::vector<std::string> ResolveKey(const NodeSpec& spec, const CatalogTable& table);
+  void ResolveRelation(const NodeSpec& spec, const CatalogTable* parent_table,
+                       const CatalogTable* table, Node* node);
+  void WarnOfMissingWal(const NodeSpec& spec, const CatalogTable& table);
+  void AddId();
+  void AddEntries();
+
+  const DocumentSpec& document_;
+  const Catalog& catalog_;
+  Findings* const findings_;
+  DocumentTree tree_;
+};
+
+// System columns that may be asked for by name, with their types (pg_type.dat). PostgreSQL refuses
+// user columns of these names, so they never hide one.
+std::optional<CatalogColumn> SystemColumn(const std::string& name) {
+  if (name == "xmin") return CatalogColumn{"xmin", 28, "xid", "xid", true, false};
+  if (name == "ctid") return CatalogColumn{"ctid", 27, "tid", "tid", true, false};
+  return std::nullopt;
+}
+
+DocumentTree DocumentResolver::Resolve() && {
+  tree_.number = document_.number;
+  tree_.database = document_.database;
+  tree_.index = document_.index;
+  tree_.alias = document_.alias;
+  tree_.versioned = document_.versioned;
+  tree_.empty_array = document_.empty_array;
+  tree_.pipeline = document_.pipeline;
+  AddNode(document_.root, -1, nullptr, document_.root.label);
+  AddId();
+  AddEntries();
+  tree_.index_body = IndexBody(document_, tree_);
+  tree_.fingerprint = Fingerprint(tree_);
+  return std::move(tree_);
+}
+
+uint32_t DocumentResolver::AddNode(const NodeSpec& spec, int32_t parent,
+                                   const CatalogTable* parent_table, std::string label) {
+  const auto id = static_cast<uint32_t>(tree_.nodes.size());
+  tree_.nodes.emplace_back();  // takes the place: children come after
+  const CatalogTable* table = FindTable(spec.table, spec.path + ".schema", spec.path + ".table");
+
+  Node node;
+  node.id = id;
+  node.parent = parent;
+  node.table = spec.table;
+  node.label = std::move(label);
+  node.type = spec.type;
+  node.variant = spec.variant;
+  NodeKeys keys;
+  if (table != nullptr) {
+    node.kind = table->kind;
+    const std::vector<ColumnSpec> columns = ColumnsOf(spec, *table);
+    keys = CheckedKeys(spec, columns);
+    node.columns = ResolveColumns(columns, keys, *table);
+    node.key = ResolveKey(spec, *table);
+    node.key_types = TypesOf(*table, node.key);
+    WarnOfMissingWal(spec, *table);
+  } else {
+    keys = CheckedKeys(spec, spec.columns);
+  }
+  if (parent >= 0) ResolveRelation(spec, parent_table, table, &node);
+  for (size_t i = 0; i < spec.children.size(); ++i) {
+    node.children.push_back(
+        AddNode(spec.children[i], static_cast<int32_t>(id), table, keys.labels[i]));
+  }
+  tree_.nodes[id] = std::move(node);
+  return id;
+}
+
+const CatalogTable* DocumentResolver::FindTable(const TableName& name,
+                                                const std::string& schema_path,
+                                                const std::string& table_path) {
+  if (const CatalogTable* table = catalog_.Find(name)) return table;
+  const auto& schemas = catalog_.schemas;
+  if (std::find(schemas.begin(), schemas.end(), name.schema) == schemas.end()) {
+    findings_->Error(schema_path, "schema \"" + name.schema + "\" does not exist in database \"" +
+                                      document_.database + "\"; it has: " + Joined(schemas) +
+                                      base::DidYouMean(name.schema, schemas));
+    return nullptr;
+  }
+  std::vector<std::string> tables;
+  for (const auto& [other, table] : catalog_.tables) {
+    if (other.schema == name.schema) tables.push_back(other.table);
+  }
+  findings_->Error(table_path, "table \"" + ToString(name) + "\" does not exist" +
+                                   base::DidYouMean(name.table, tables));
+  return nullptr;
+}
+
+// The node's columns, or all of the table. An entry that is the whole name of a column is that
+// column, whatever operators it holds.
+std::vector<ColumnSpec> DocumentResolver::ColumnsOf(const NodeSpec& spec,
+                                                    const CatalogTable& table) {
+  std::vector<ColumnSpec> columns = spec.columns;
+  for (ColumnSpec& column : columns) {
+    if (ColumnOf(table, column.entry) != nullptr) {
+      column.column = {column.entry, {}, column.entry};
+    }
+  }
+  if (!columns.empty()) return columns;
+  for (const CatalogColumn& column : table.columns) {
+    columns.push_back({spec.path + ".columns", column.name, {column.name, {}, column.name}});
+  }
+  if (spec.variant == Variant::kScalar && columns.size() > 1) {
+    findings_->Warning(spec.path, "a scalar node has one value: \"" + columns[0].entry +
+                                      "\", the first column of " + ToString(table.name) +
+                                      "; name it in \"columns\"");
+  }
+  return columns;
+}
+
+// Parse has reported on the keys of the file's own columns; what it could not know is reported
+// here.
+NodeKeys DocumentResolver::CheckedKeys(const NodeSpec& spec,
+                                       const std::vector<ColumnSpec>& columns) {
+  const bool known_to_parse =
+      std::equal(columns.begin(), columns.end(), spec.columns.begin(), spec.columns.end(),
+                 [](const ColumnSpec& a, const ColumnSpec& b) { return a.column == b.column; });
+  Findings about_keys;
+  NodeKeys keys = KeysOf(spec, columns, &about_keys);
+  if (!known_to_parse) findings_->Append(std::move(about_keys));
+  return keys;
+}
+
+std::vector<Column> DocumentResolver::ResolveColumns(const std::vector<ColumnSpec>& columns,
+                                                     const NodeKeys& keys,
+                                                     const CatalogTable& table) {
+  std::vector<Column> resolved;
+  for (size_t i = 0; i < columns.size(); ++i) {
+    const ColumnSpec& spec = columns[i];
+    const std::string& name = spec.column.column;
+    const CatalogColumn* column = ColumnOf(table, name);
+    const std::optional<CatalogColumn> system = column ? std::nullopt : SystemColumn(name);
+    if (system) {
+      column = &*system;
+      findings_->Warning(spec.path, "\"" + name +
+                                        "\" changes without any change of the row; the "
+                                        "document will not follow it");
+    } else if (column == nullptr && name == "oid") {
+      findings_->Error(spec.path, "column \"oid\" does not exist in " + ToString(table.name) +
+                                      "; no supported PostgreSQL has it");
+    } else if (column == nullptr) {
+      FindColumn(table, name, spec.path, findings_);
+    }
+    if (column == nullptr) continue;
+    const auto sql = SqlOfPath(spec.column, spec.entry, *column);
+    if (!sql.ok()) {
+      findings_->Error(spec.path, sql.error().message);
+    } else if (keys.columns[i]) {
+      resolved.push_back({*keys.columns[i], name, sql->sql, sql->type_oid});
+    }
+  }
+  return resolved;
+}
+
+std::vector<std::string> DocumentResolver::ResolveKey(const NodeSpec& spec,
+                                                      const CatalogTable& table) {
+  const std::string path = spec.path + ".primary_key";
+  if (!table.primary_key.empty()) {
+    if (!spec.primary_key.empty()) {
+      findings_->Warning(path, ToString(table.name) + " has its own primary key; this is ignored");
+    }
+    return table.primary_key;
+  }
+  if (spec.primary_key.empty()) {
+    findings_->Error(spec.path, ToString(table.name) +
+                                    " has no primary key; a table needs one (a view: "
+                                    "\"primary_key\")");
+  }
+  std::vector<std::string> key;
+  for (size_t i = 0; i < spec.primary_key.size(); ++i) {
+    const std::string& name = spec.primary_key[i];
+    const std::string here = path + "[" + std::to_string(i) + "]";
+    if (FindColumn(table, name, here, findings_) == nullptr) continue;
+    if (std::find(key.begin(), key.end(), name) != key.end()) {
+      findings_->Error(here, "\"" + name + "\" is listed twice");
+      continue;
+    }
+    key.push_back(name);
+  }
+  return key;
+}
+
+void DocumentResolver::ResolveRelation(const NodeSpec& spec, const CatalogTable* parent_table,
+                                       const CatalogTable* table, Node* node) {
+  const CatalogTable* junction_table = nullptr;
+  if (spec.junction) {
+    junction_table = FindTable(spec.junction->table, spec.junction->path, spec.junction->path);
+    if (junction_table == nullptr) return;
+  }
+  if (parent_table == nullptr || table == nullptr) return;  // reported where it is missing
+  if (junction_table != nullptr) {
+    node->junction =
+        ResolveJunction(spec, *parent_table, *junction_table, *table, catalog_, findings_);
+  } else if (auto link = ResolveLink(spec, *parent_table, *table, catalog_, findings_)) {
+    node->link = *std::move(link);
+  }
+}
+
+void DocumentResolver::WarnOfMissingWal(const NodeSpec& spec, const CatalogTable& table) {
+  const std::string name = ToString(table.name);
+  if (table.kind == 'v') {
+    findings_->Warning(spec.path, name + " is a view: changes behind it are not seen");
+  } else if (table.kind == 'm') {
+    findings_->Warning(spec.path, name + " is a materialized view: its refreshes are not seen");
+  } else if (table.kind == 'f') {
+    findings_->Warning(spec.path, name + " is a foreign table: its changes are not seen");
+  }
+}
+
+// PGSync sorts the columns of a real primary key by name, and takes a `primary_key` of the file as
+// it is written.
+void DocumentResolver::AddId() {
+  const Node& root = tree_.nodes[0];
+  const CatalogTable* table = catalog_.Find(root.table);
+  if (table == nullptr) return;
+  tree_.id_columns = root.key;
+  if (!table->primary_key.empty()) std::sort(tree_.id_columns.begin(), tree_.id_columns.end());
+  tree_.id_types = TypesOf(*table, tree_.id_columns);
+}
+
+void DocumentResolver::AddEntries() {
+  const auto add = [this](uint32_t node, EntryPoint::Via via, const TableName& table,
+                          const std::vector<std::string>& columns,
+                          const std::vector<std::string>& types) {
+    tree_.entries.push_back(
+        {static_cast<uint32_t>(tree_.entries.size()), node, via, table, columns, types});
+  };
+  add(0, EntryPoint::Via::kRoot, tree_.nodes[0].table, tree_.id_columns, tree_.id_types);
+  for (const Node& node : tree_.nodes) {
+    if (node.parent < 0) continue;
+    const Link& above = node.junction ? node.junction->to_child : node.link;
+    add(node.id, EntryPoint::Via::kChild, node.table, above.lower, above.lower_types);
+    if (!node.junction) continue;
+    const Link& to_parent = node.junction->to_parent;
+    add(node.id, EntryPoint::Via::kJunction, node.junction->table, to_parent.lower,
+        to_parent.lower_types);
+  }
+}
+
+}  // namespace
+
+Resolved Resolve(const SchemaFile& file, const std::string& database, const Catalog& catalog) {
+  Resolved resolved;
+  Findings findings;
+  for (const DocumentSpec& document : file.data().documents) {
+    if (document.database != database) continue;
+    resolved.trees.push_back(DocumentResolver(document, catalog, &findings).Resolve());
+  }
+  resolved.findings = std::move(findings).Take();
+  return resolved;
+}
+
+}  // namespace schema
