@@ -28,10 +28,10 @@ std::string ToString(const TableName& name);
 struct Column {
   std::string key;   // output key in the document, JSON path joined and rename applied
   std::string name;  // column of the table
-  std::string
-      path;  // SQL that follows the quoted column for JSON paths: "->'x'->0"; "" for a plain column
-  uint32_t type_oid = 0;  // base type (domains resolved) of the column, or of the path's result
-                          // (json, jsonb or text)
+  // SQL that follows the quoted column for JSON paths: "->'x'->0"; "" for a plain column.
+  std::string path;
+  // Base type (domains resolved) of the column, or of the path's result (json, jsonb or text).
+  uint32_t type_oid = 0;
 };
 
 // Column pairs joined by =. `types`: SQL names of the *upper* side's base types, one per pair, safe
@@ -58,8 +58,6 @@ struct Node {
   uint32_t id = 0;  // position in DocumentTree::nodes; parents come before their children
   int32_t parent = -1;
   TableName table;
-  char kind = 'r';    // pg_class.relkind of the table: views, materialized views and foreign tables
-                      // have no WAL
   std::string label;  // key in the parent's object, after rename
   RelationType type = RelationType::kOneToOne;
   Variant variant = Variant::kObject;
@@ -69,6 +67,7 @@ struct Node {
   Link link;  // parent → this; empty when there is a junction, and on the root
   std::optional<Junction> junction;
   std::vector<uint32_t> children;
+  char kind = 'r';  // pg_class.relkind: views, materialized views and foreign tables write no WAL
 
   // True when the label holds an array.
   bool IsArray() const { return type == RelationType::kOneToMany || junction.has_value(); }
@@ -105,8 +104,9 @@ struct DocumentTree {
   bool versioned = true;
   bool empty_array = false;
   std::string pipeline;
-  std::vector<std::string>
-      id_columns;  // of the root, in the order of the _id's parts (byte order of the names)
+  // Of the root, in the order of the _id's parts: byte order of the names for the table's own key,
+  // the order written for a `primary_key` of the file.
+  std::vector<std::string> id_columns;
   std::vector<std::string> id_types;  // SQL names of their base types
   std::vector<Node> nodes;            // [0] is the root
   std::vector<EntryPoint> entries;    // [0] is the root
