@@ -1,0 +1,213 @@
+"""The commands: what they do, print and answer."""
+import json
+import re
+import signal
+
+import pytest
+
+from harness import oracle
+from harness.http import HttpError, request
+from harness.ndjson import NdjsonTarget
+from harness.processes import CANARY, free_port, process_list, wait_for
+
+
+@pytest.fixture
+def shop(scenario, bookstore):
+    return scenario.use(bookstore)
+
+
+def identities(scenario):
+    return dict(scenario.sql("SELECT relname::text, relreplident::text FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"))
+
+
+def slots(scenario):
+    return [r[0] for r in scenario.sql("SELECT slot_name::text FROM pg_replication_slots WHERE database = %s", (scenario.data.database,))]
+
+
+# ---- help ----
+def test_version(scenario):
+    r = scenario.bare("--version", server=False).expect(0)
+    assert re.match(r"pgsync-consumer \d+\.\d+\.\d+", r.stdout), repr(r)
+
+
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help(scenario, flag):
+    r = scenario.bare(flag, server=False).expect(0)
+    for word in ("run", "validate", "plan", "bootstrap", "teardown", "preview", "status", "--target", "--queue", "--once",
+                 "PG_HOST", "REDIS_URL", "ELASTICSEARCH_URL", "sqlite:", "ndjson:", "null:"):
+        assert word in r.stdout, f"--help does not name {word}"
+
+
+# ---- looking ----
+def test_validate(shop):
+    shop.command("validate").expect(0)
+    assert not slots(shop) and set(identities(shop).values()) == {"d"}, "validate changed something"
+
+
+def test_validate_offline_needs_no_server(shop):
+    shop.command("validate", "--offline", server=False).expect(0)
+
+
+def test_plan_names_tables_slot_and_index(shop):
+    r = shop.command("plan").expect(0)
+    for word in (shop.data.slot, shop.data.index, "book_author", "publisher", "reviewer", "reply", "country"):
+        assert word in r.stdout, f"plan does not name {word}\n{r!r}"
+    assert not slots(shop)
+
+
+# ---- bootstrap and teardown ----
+def test_bootstrap_prints_remedies_and_changes_nothing(shop):
+    r = shop.command("bootstrap").expect(3)
+    assert re.search(r"ALTER TABLE \S*review\S* REPLICA IDENTITY \S", r.output) and shop.data.slot in r.output, repr(r)
+    assert not slots(shop) and set(identities(shop).values()) == {"d"}
+
+
+def test_bootstrap_remedies_do_what_apply_does(shop):
+    """The statements it prints are exact: typed into psql, they leave nothing to do but the slot."""
+    r = shop.command("bootstrap").expect(3)
+    statements = re.findall(r"ALTER TABLE [^;\n]+ REPLICA IDENTITY [^;\n]+;", r.output)
+    assert statements
+    for statement in statements:
+        shop.server.psql(shop.data.database, "-c", statement)
+    typed = identities(shop)
+    shop.command("bootstrap", "--apply").expect(0)
+    assert identities(shop) == typed
+
+
+def test_bootstrap_apply_is_idempotent(shop):
+    shop.command("bootstrap", "--apply").expect(0)
+    first = identities(shop)
+    assert slots(shop) == [shop.data.slot] and shop.confirmed() is not None
+    assert "d" in first.values() and {"f", "i"} & set(first.values()), "the weakest identity was not chosen per table"
+    shop.command("bootstrap").expect(0)
+    shop.command("bootstrap", "--apply").expect(0)
+    assert identities(shop) == first and slots(shop) == [shop.data.slot]
+
+
+def test_teardown_asks_unless_told(shop, stub):
+    shop.target = stub
+    shop.bootstrap().run_once().expect(0)
+    r = shop.command("teardown")
+    assert r.status != 0 and "--yes" in r.output and slots(shop), repr(r)
+    shop.command("teardown", "--yes").expect(0)
+    assert not slots(shop)
+    with pytest.raises(HttpError):
+        request("HEAD", f"{stub.url}/{shop.data.index}")
+    # And everything can start again.
+    shop.bootstrap().run_once().expect(0)
+    shop.assert_equal()
+
+
+def test_teardown_leaves_nothing_in_redis(scenario, bookstore, redis):
+    scenario.use(bookstore, queue=redis).bootstrap().run_once().expect(0)
+    scenario.command("teardown", "--yes").expect(0)
+    assert redis.command("DBSIZE") == 0
+
+
+# ---- preview ----
+def test_preview_prints_the_document(shop):
+    r = shop.command("preview", "--id", "7").expect(0)
+    want = oracle.expected(shop.server, shop.data.database, shop.data.query)["7"]
+    start = r.stdout.index("{")
+    found = json.loads(r.stdout[start:])
+    assert found.get("_source", found) == want
+
+
+def test_preview_of_nothing(shop):
+    r = shop.command("preview", "--id", "123456789")
+    assert r.status == 1 and "123456789" in r.output, repr(r)
+
+
+# ---- run --once ----
+def test_run_once_loads_and_applies(shop, queue):
+    shop.queue = queue if isinstance(queue, str) else queue.url
+    shop.bootstrap().run_once().expect(0)
+    shop.assert_equal()
+    shop.sql("UPDATE book SET title = 'second run' WHERE id < 50; DELETE FROM book WHERE id = 99")
+    position = shop.server.wal_position()
+    shop.run_once().expect(0)
+    assert shop.confirmed() >= position
+    shop.assert_equal()
+
+
+def test_run_once_to_ndjson(shop, work):
+    shop.target = NdjsonTarget(work / "documents.ndjson")
+    shop.bootstrap().run_once().expect(0)
+    shop.assert_equal()
+    shop.sql("DELETE FROM book WHERE id < 10; UPDATE publisher SET name = 'x'")
+    shop.run_once().expect(0)
+    shop.assert_equal()
+
+
+def test_run_once_to_standard_output(shop):
+    shop.bootstrap()
+    r = shop.bare("run", "--once", shop.schema, "--target", "ndjson:-", "--queue", "memory:").expect(0)
+    lines = [json.loads(line) for line in r.stdout.splitlines()]  # nothing but documents goes there
+    sources = {a["index"]["_id"]: s for a, s in zip(lines[::2], lines[1::2])}
+    assert not oracle.difference(oracle.expected(shop.server, shop.data.database, shop.data.query), sources)
+
+
+def test_run_once_to_null(shop):
+    shop.bootstrap()
+    shop.bare("run", "--once", shop.schema, "--target", "null:", "--queue", "memory:").expect(0)
+
+
+def test_run_once_to_an_engine(shop, engine):
+    shop.target = engine
+    shop.bootstrap().run_once().expect(0)
+    shop.assert_equal()
+    aliases = request("GET", f"{engine.url}/{shop.data.index}/_alias")
+    assert list(aliases) == [f"{shop.data.index}_1"]
+    mapping = request("GET", f"{engine.url}/{shop.data.index}/_mapping")[f"{shop.data.index}_1"]["mappings"]
+    assert mapping["properties"]["title"]["analyzer"] == "folded"
+
+
+def test_embedded_full_text_search(shop):
+    shop.bootstrap().run_once().expect(0)
+    shop.sql("UPDATE book SET title = 'Xylophonist' WHERE id IN (1, 2, 3)")
+    assert shop.target.search("xylophonist") == 0
+    shop.run_once().expect(0)
+    assert shop.target.search("xylophonist") == 3
+
+
+def test_deleted_index_loads_again(shop, stub):
+    shop.target = stub
+    shop.bootstrap().run_once().expect(0)
+    request("DELETE", f"{stub.url}/{shop.data.index}_1")
+    shop.run_once().expect(0)
+    shop.assert_equal()
+
+
+# ---- status and the page ----
+def test_status(shop):
+    shop.bootstrap().run_once().expect(0)
+    r = shop.command("status").expect(0)
+    assert shop.data.slot in r.stdout and shop.data.index in r.stdout and "300" in r.stdout, repr(r)
+
+
+def test_http_page(shop):
+    shop.bootstrap()
+    port = free_port()
+    daemon = shop.start("--http", str(port))
+    shop.wait_synced(daemon)
+    assert "pgsync_" in request("GET", f"http://127.0.0.1:{port}/metrics", raw=True)
+    request("GET", f"http://127.0.0.1:{port}/health", raw=True)
+    assert CANARY not in request("GET", f"http://127.0.0.1:{port}/", raw=True)
+
+
+def test_password_on_the_command_line_is_hidden(shop, work):
+    """A URL with a password as an argument does not stay visible in the process list."""
+    from harness.redis import RedisServer
+    server = RedisServer(work / "redis", password=CANARY).start()
+    try:
+        shop.bootstrap()
+        shop.queue = f"redis://:{CANARY}@127.0.0.1:{server.port}/0"
+        daemon = shop.start()
+        # Our own record of what we typed is not a leak of the program.
+        daemon.log.write_text(daemon.text().replace(CANARY, "<given>", 1))
+        shop.wait_synced(daemon)
+        mine = [line for line in process_list().splitlines() if line.split()[0] == str(daemon.pid)]
+        assert mine and CANARY not in mine[0], "the password is visible in ps"
+        assert daemon.terminate() == 0
+    finally:
+        server.stop()
