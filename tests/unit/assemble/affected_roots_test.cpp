@@ -1,0 +1,135 @@
+// Which touches a row change causes: old and new values, at every kind of entry.
+#include "consumer/assemble/affected_roots.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/assemble/tree_fixture.h"
+
+namespace assemble {
+namespace {
+
+using model::OldRow;
+using model::RowChange;
+using model::Touch;
+using model::Value;
+
+std::shared_ptr<const model::Relation> Relation(const std::string& table,
+                                                std::vector<std::string> columns) {
+  auto relation = std::make_shared<model::Relation>();
+  relation->schema = "public";
+  relation->table = table;
+  for (std::string& column : columns) relation->columns.push_back({std::move(column), 23, true});
+  return relation;
+}
+
+Value Text(const char* text) { return {Value::Kind::kText, text}; }
+const Value kNull{Value::Kind::kNull, ""};
+const Value kMissing{Value::Kind::kMissing, ""};
+const Value kUnchanged{Value::Kind::kUnchanged, ""};
+
+class AffectedRootsTest : public ::testing::Test {
+ protected:
+  std::vector<Touch> Collect(const RowChange& change) {
+    std::vector<Touch> touches;
+    const auto status = roots_.Collect(change, &touches);
+    EXPECT_TRUE(status.ok());
+    return touches;
+  }
+  base::ErrorKind CollectError(const RowChange& change) {
+    std::vector<Touch> touches;
+    const auto status = roots_.Collect(change, &touches);
+    EXPECT_FALSE(status.ok());
+    return status.ok() ? base::ErrorKind::kRetry : status.error().kind;
+  }
+
+  std::vector<schema::DocumentTree> trees_{testing::BookTree()};
+  AffectedRoots roots_{trees_};
+};
+
+TEST_F(AffectedRootsTest, InsertOfARootTouchesItsKey) {
+  const auto touches = Collect(
+      {RowChange::Kind::kInsert, Relation("book", {"id"}), OldRow::kAbsent, {}, {Text("7")}});
+  EXPECT_EQ(touches, (std::vector<Touch>{{0, 0, {"7"}}}));
+}
+
+TEST_F(AffectedRootsTest, MovedChildTouchesOldAndNewParent) {
+  const auto touches = Collect({RowChange::Kind::kUpdate,
+                                Relation("review", {"id", "book_id"}),
+                                OldRow::kFull,
+                                {Text("1"), Text("7")},
+                                {Text("1"), Text("8")}});
+  EXPECT_EQ(touches, (std::vector<Touch>{{0, 2, {"7"}}, {0, 2, {"8"}}}));
+}
+
+TEST_F(AffectedRootsTest, UpdateWithoutOldRowTouchesOnce) {
+  const auto touches = Collect({RowChange::Kind::kUpdate,
+                                Relation("review", {"id", "book_id"}),
+                                OldRow::kAbsent,
+                                {},
+                                {Text("1"), Text("8")}});
+  EXPECT_EQ(touches, (std::vector<Touch>{{0, 2, {"8"}}}));
+}
+
+TEST_F(AffectedRootsTest, NullLinkTouchesNobody) {
+  const auto touches = Collect({RowChange::Kind::kUpdate,
+                                Relation("review", {"id", "book_id"}),
+                                OldRow::kFull,
+                                {Text("1"), Text("7")},
+                                {Text("1"), kNull}});
+  EXPECT_EQ(touches, (std::vector<Touch>{{0, 2, {"7"}}}));
+}
+
+TEST_F(AffectedRootsTest, DeleteTouchesByTheOldRow) {
+  const auto touches = Collect(
+      {RowChange::Kind::kDelete, Relation("book_tag", {"book_id"}), OldRow::kKey, {Text("7")}, {}});
+  EXPECT_EQ(touches, (std::vector<Touch>{{0, 4, {"7"}}}));
+}
+
+TEST_F(AffectedRootsTest, UnchangedToastIsTakenFromTheOldRow) {
+  const auto touches = Collect({RowChange::Kind::kUpdate,
+                                Relation("review", {"id", "book_id"}),
+                                OldRow::kFull,
+                                {Text("1"), Text("7")},
+                                {Text("1"), kUnchanged}});
+  EXPECT_EQ(touches, (std::vector<Touch>{{0, 2, {"7"}}}));
+}
+
+TEST_F(AffectedRootsTest, LinkOutsideOfTheIdentityIsRefused) {
+  EXPECT_EQ(CollectError({RowChange::Kind::kDelete,
+                          Relation("review", {"id", "book_id"}),
+                          OldRow::kKey,
+                          {Text("1"), kMissing},
+                          {}}),
+            base::ErrorKind::kRefused);
+}
+
+TEST_F(AffectedRootsTest, DeleteWithoutIdentityIsRefused) {
+  EXPECT_EQ(
+      CollectError({RowChange::Kind::kDelete, Relation("book", {"id"}), OldRow::kAbsent, {}, {}}),
+      base::ErrorKind::kRefused);
+}
+
+TEST_F(AffectedRootsTest, ColumnThatLeftTheStreamIsRefused) {
+  EXPECT_EQ(
+      CollectError(
+          {RowChange::Kind::kInsert, Relation("review", {"id"}), OldRow::kAbsent, {}, {Text("1")}}),
+      base::ErrorKind::kRefused);
+}
+
+TEST_F(AffectedRootsTest, TableOfNobodyTouchesNothing) {
+  EXPECT_TRUE(
+      Collect(
+          {RowChange::Kind::kInsert, Relation("other", {"id"}), OldRow::kAbsent, {}, {Text("1")}})
+          .empty());
+}
+
+TEST_F(AffectedRootsTest, TruncateOfTheRootSweepsAndOfAChildDoesNot) {
+  std::vector<model::Rebuild> rebuilds;
+  roots_.Collect(model::Truncate{{Relation("review", {"id"})}, false, false}, &rebuilds);
+  EXPECT_EQ(rebuilds, (std::vector<model::Rebuild>{{0, false}}));
+  roots_.Collect(model::Truncate{{Relation("book", {"id"})}, true, false}, &rebuilds);
+  EXPECT_EQ(rebuilds, (std::vector<model::Rebuild>{{0, true}}));
+}
+
+}  // namespace
+}  // namespace assemble
