@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "consumer/app/build_fence.h"
 #include "consumer/app/load_board.h"
 #include "consumer/base/log.h"
 #include "consumer/base/lsn.h"
@@ -52,6 +53,7 @@ struct PipelineContext {
   queue::Queue& queue;
   queue::Producer& producer;
   LoadBoard& board;
+  BuildFence& fence;
   base::Logger& log;
   base::Metrics& metrics;
   base::StopSignal& drain;                // "take no more work, finish what you have"

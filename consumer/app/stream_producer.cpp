@@ -56,7 +56,6 @@ void StreamProducer::Run() {
 
 // One connection's life: from the slot's position until drain or an error.
 Status StreamProducer::Session() {
-  restart_.store(false);
   if (auto status = WaitUntilSlotIsFree(); !status) return status;
 
   auto sql = pg::Connection::Open(context_.settings.postgres, context_.settings.database);
@@ -73,6 +72,7 @@ Status StreamProducer::Session() {
   }
   auto start = context_.producer.Open((*slot)->confirmed_flush);
   if (!start) return start.error();
+  restart_.store(false);
   generation_.fetch_add(1);
 
   auto connection =
@@ -82,7 +82,7 @@ Status StreamProducer::Session() {
   options.tables = schema::TablesUsed(context_.trees);
   auto stream =
       source::ReplicationStream::Start(std::move(*connection), context_.settings.slot, *start,
-                                       std::move(options), kFeedbackInterval, context_.log);
+                                       options, context_.log, kFeedbackInterval);
   if (!stream) return stream.error();
   context_.log.Info("source", fmt::format("streaming slot \"{}\" from {}", context_.settings.slot,
                                           base::ToString(*start)));
@@ -134,9 +134,10 @@ Status StreamProducer::Consume(source::ReplicationStream& stream, BatchCollector
       for (const model::Record& record : *frame) {
         if (std::holds_alternative<model::RowChange>(record)) changes_.Add();
         if (auto status = collector->Add(record); !status) return status;
-        if (collector->Full()) {
-          if (auto status = Put(stream, collector); !status) return status;
-        }
+        if (!collector->Full()) continue;
+        auto put = Put(stream, collector);
+        if (!put) return put.error();
+        if (!*put) return {};
       }
     } else if (const auto* keepalive = std::get_if<source::Keepalive>(&*event)) {
       collector->Advance(keepalive->wal_end);
@@ -144,7 +145,9 @@ Status StreamProducer::Consume(source::ReplicationStream& stream, BatchCollector
 
     if (!stream.MoreBuffered()) {
       if (!collector->Empty()) {
-        if (auto status = Put(stream, collector); !status) return status;
+        auto put = Put(stream, collector);
+        if (!put) return put.error();
+        if (!*put) return {};
       }
       context_.producer.Advance(collector->CompleteThrough());
     }
@@ -159,19 +162,24 @@ Status StreamProducer::Consume(source::ReplicationStream& stream, BatchCollector
   return {};
 }
 
-Status StreamProducer::Put(source::ReplicationStream& stream, BatchCollector* collector) {
+// Waits for room in the queue. False when drain came first: the batch was not added and nothing may
+// be advanced past it; it will be read from the slot again.
+base::Result<bool> StreamProducer::Put(source::ReplicationStream& stream,
+                                       BatchCollector* collector) {
   const model::Batch batch = collector->Take();
   batches_.Add();
-  while (!context_.drain.Requested() && !restart_.load()) {
+  while (!context_.drain.Requested()) {
+    if (restart_.load()) {
+      return base::Reconnect("the queue was lost or reset; starting again from the slot");
+    }
     auto added = context_.producer.TryAdd(queue::Lane::kStream, batch);
-    if (added && *added) return {};
+    if (added && *added) return true;
     if (!added && added.error().kind != ErrorKind::kRetry) return added.error();
     Acknowledge(stream);
-    if (auto status = stream.KeepAlive(); !status) return status;
+    if (auto status = stream.KeepAlive(); !status) return status.error();
     context_.drain.WaitFor(kFullWait);
   }
-  // Not added: it will be read from the slot again, by us or by our successor.
-  return base::Reconnect("the queue was lost or reset; starting again from the slot");
+  return false;
 }
 
 void StreamProducer::Acknowledge(source::ReplicationStream& stream) {

@@ -39,7 +39,7 @@ class StreamProducer {
   base::Status Session();
   base::Status WaitUntilSlotIsFree();
   base::Status Consume(source::ReplicationStream& stream, BatchCollector* collector);
-  base::Status Put(source::ReplicationStream& stream, BatchCollector* collector);
+  base::Result<bool> Put(source::ReplicationStream& stream, BatchCollector* collector);
   void Acknowledge(source::ReplicationStream& stream);
 
   PipelineContext context_;

@@ -63,7 +63,9 @@ void Worker::Run() {
     const auto taken = steady_clock::now();
     bool warned = false;
     while (true) {
+      ticket_ = context_.fence.Enter();
       Status done = Process(*entries);
+      context_.fence.Leave(ticket_);
       if (done) break;
       if (!Passing(done.error())) return context_.fail(std::move(done).error());
       if (context_.drain.Requested()) return;
@@ -153,6 +155,10 @@ Status Worker::RebuildAll(const model::Rebuild& rebuild, std::span<const uint32_
     if (plan->ByKey() && after.empty()) break;
   }
   if (!rebuild.sweep) return {};
+  context_.fence.Leave(ticket_);
+  const bool alone = context_.fence.WaitForEarlier(context_.drain);
+  ticket_ = context_.fence.Enter();
+  if (!alone) return base::Retry("stopping");
   auto swept = context_.target.Sweep(tree, *version);
   if (!swept) return swept.error();
   context_.log.Info(

@@ -3,6 +3,8 @@
 // somebody's again after a restart.
 #pragma once
 
+#include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 
@@ -28,6 +30,7 @@ class Worker {
   std::unique_ptr<queue::Consumer> consumer_;
   assemble::Builder builder_;
   std::unique_ptr<sink::Writer> writer_;
+  uint64_t ticket_ = 0;  // of the build fence, while processing
   base::Histogram& batch_time_;
 };
 

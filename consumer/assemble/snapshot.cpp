@@ -35,6 +35,7 @@ base::Result<Snapshot> Snapshot::Parse(std::string_view text) {
     if (!xid) break;
     snapshot.running_.push_back(*xid);
     if (!TakeChar(&rest, ',')) break;
+    good = !rest.empty();
   }
   if (!good || !rest.empty()) {
     return base::Fatal("pg_current_snapshot() returned \"" + std::string(text) +

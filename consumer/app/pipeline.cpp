@@ -1,0 +1,304 @@
+#include "consumer/app/pipeline.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <cstdlib>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "consumer/app/loader.h"
+#include "consumer/app/stream_producer.h"
+#include "consumer/app/worker.h"
+#include "consumer/source/slot.h"
+
+namespace app {
+namespace {
+
+using base::ErrorKind;
+using base::Lsn;
+using base::Result;
+using base::Status;
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr milliseconds kTick{50};
+// Recording a position costs the engines a cluster state update, so it is not done for every batch.
+constexpr milliseconds kRecordInterval{1000};
+// SIGTERM is answered within 5 s: what workers have in hand gets this long, the rest is read again
+// after the restart.
+constexpr milliseconds kDrainPatience{3500};
+
+// The threads that are still running, to be waited for with a deadline.
+class Crew {
+ public:
+  template <typename Body>
+  void Start(Body body) {
+    {
+      std::lock_guard lock(mutex_);
+      ++running_;
+    }
+    threads_.emplace_back([this, body = std::move(body)] {
+      body();
+      std::lock_guard lock(mutex_);
+      --running_;
+      left_.notify_all();
+    });
+  }
+
+  // Returns false when somebody is still busy after `patience`.
+  bool WaitAll(milliseconds patience) {
+    std::unique_lock lock(mutex_);
+    return left_.wait_for(lock, patience, [this] { return running_ == 0; });
+  }
+
+  // REQUIRES: WaitAll returned true, or waiting longer is wanted.
+  void Join() {
+    for (std::thread& thread : threads_) thread.join();
+    threads_.clear();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable left_;
+  int running_ = 0;
+  std::vector<std::thread> threads_;
+};
+
+// The first error of any thread; asking for drain is how it ends the others.
+class FirstError {
+ public:
+  explicit FirstError(base::StopSignal& drain) : drain_(drain) {}
+
+  void Set(base::Error error) {
+    {
+      std::lock_guard lock(mutex_);
+      if (!error_) error_ = std::move(error);
+    }
+    drain_.Request();
+  }
+  std::optional<base::Error> Get() const {
+    std::lock_guard lock(mutex_);
+    return error_;
+  }
+
+ private:
+  base::StopSignal& drain_;
+  mutable std::mutex mutex_;
+  std::optional<base::Error> error_;
+};
+
+// Carries the low water of the queue into the target, and from there to the slot.
+class Recorder {
+ public:
+  Recorder(PipelineContext context, StreamProducer& stream, std::vector<model::SyncState> states)
+      : context_(std::move(context)), stream_(stream), states_(std::move(states)) {
+    recorded_ = states_.front().applied;
+    for (const model::SyncState& state : states_) recorded_ = std::min(recorded_, state.applied);
+    stream_.SetFlushed(recorded_);
+  }
+
+  Lsn recorded() const { return recorded_; }
+
+  // Records what is new, at most once per interval unless `now_at_once`.
+  Status Record(bool now_at_once) {
+    if (stream_.Generation() == 0) return {};  // the queue is not open yet
+    // The board first: a chunk that finishes after this is stored the next time.
+    const uint64_t revision = context_.board.Revision();
+    auto low = context_.producer.LowWater();
+    if (!low) {
+      if (low.error().kind == ErrorKind::kReconnect) stream_.Restart();
+      return low.error();
+    }
+    const bool news = *low > recorded_ || revision != revision_;
+    const auto now = steady_clock::now();
+    if (!news || (!now_at_once && now - last_ < kRecordInterval)) return {};
+    for (size_t i = 0; i < states_.size(); ++i) {
+      // An index that is ahead of the others keeps its position; it never goes back.
+      states_[i].applied = std::max(states_[i].applied, *low);
+      states_[i].load = context_.board.Progress(static_cast<uint32_t>(i));
+      if (auto status = context_.target.WriteState(context_.trees[i], states_[i]); !status) {
+        return std::move(status).error().While("recording the position in index " +
+                                               context_.trees[i].index);
+      }
+    }
+    recorded_ = std::max(recorded_, *low);
+    revision_ = revision;
+    last_ = now;
+    stream_.SetFlushed(recorded_);
+    return {};
+  }
+
+ private:
+  PipelineContext context_;
+  StreamProducer& stream_;
+  std::vector<model::SyncState> states_;
+  Lsn recorded_;
+  uint64_t revision_ = 0;
+  steady_clock::time_point last_{};
+};
+
+std::string LoadText(const PipelineContext& context) {
+  std::string text;
+  for (const schema::DocumentTree& tree : context.trees) {
+    const model::LoadProgress load = context.board.Progress(tree.number);
+    if (load.complete) continue;
+    const size_t done = load.done_below + load.done_above.size();
+    const bool known = load.chunks > 0 && load.chunks != UINT32_MAX;
+    text += fmt::format("; load of {}: {} documents{}", tree.index, load.documents,
+                        known ? fmt::format(", {} %", 100 * done / load.chunks) : "");
+  }
+  return text;
+}
+
+class StatusLine {
+ public:
+  explicit StatusLine(PipelineContext context)
+      : context_(std::move(context)),
+        documents_(context_.metrics.counter("pgsync_build_documents_total",
+                                            "documents and deletions built")),
+        changes_(context_.metrics.counter("pgsync_stream_changes_total", "row changes received")),
+        lag_(context_.metrics.gauge("pgsync_unrecorded_bytes",
+                                    "WAL received and not yet recorded in the target")),
+        queued_(context_.metrics.gauge("pgsync_queue_bytes", "bytes waiting in the queue")) {}
+
+  void Update(Lsn received, Lsn recorded) {
+    const auto now = steady_clock::now();
+    const uint64_t lag = received > recorded ? received.value - recorded.value : 0;
+    lag_.Set(static_cast<int64_t>(lag));
+    if (now - last_ < context_.settings.log_interval) return;
+    if (auto depth = context_.producer.DepthOf(queue::Lane::kStream)) {
+      queued_.Set(static_cast<int64_t>(depth->bytes));
+    }
+    const double seconds = std::chrono::duration<double>(now - last_).count();
+    const uint64_t documents = documents_.Value(), changes = changes_.Value();
+    // An idle daemon is silent.
+    if (documents != last_documents_ || changes != last_changes_) {
+      context_.log.Info(
+          "status",
+          fmt::format(
+              "applied {}, {} bytes behind, queue {} bytes, {:.0f} changes/s, {:.0f} documents/s{}",
+              base::ToString(recorded), lag, queued_.Value(),
+              static_cast<double>(changes - last_changes_) / seconds,
+              static_cast<double>(documents - last_documents_) / seconds, LoadText(context_)));
+    }
+    last_ = now;
+    last_documents_ = documents;
+    last_changes_ = changes;
+  }
+
+ private:
+  PipelineContext context_;
+  base::Counter& documents_;
+  base::Counter& changes_;
+  base::Gauge& lag_;
+  base::Gauge& queued_;
+  steady_clock::time_point last_ = steady_clock::now();
+  uint64_t last_documents_ = 0, last_changes_ = 0;
+};
+
+// "Up to now" of `run --once`.
+Result<Lsn> EndOfWal(const PipelineSettings& settings) {
+  auto connection = pg::Connection::Open(settings.postgres, settings.database);
+  if (!connection) return connection.error();
+  return source::CurrentWalLsn(*connection);
+}
+
+}  // namespace
+
+Status RunPipeline(const PipelineSettings& settings, const std::vector<schema::DocumentTree>& trees,
+                   sink::Target& target, queue::Queue& queue, std::vector<model::SyncState> states,
+                   base::StopSignal& drain, base::Logger& log, base::Metrics& metrics) {
+  Lsn once_target;
+  if (settings.once) {
+    auto end = EndOfWal(settings);
+    if (!end) return end.error();
+    once_target = *end;
+  }
+
+  std::vector<model::LoadProgress> loads;
+  for (const model::SyncState& state : states) loads.push_back(state.load);
+  LoadBoard board(loads);
+  BuildFence fence;
+  FirstError first_error(drain);
+  const std::unique_ptr<queue::Producer> producer = queue.NewProducer();
+  const PipelineContext context{settings,
+                                trees,
+                                target,
+                                queue,
+                                *producer,
+                                board,
+                                fence,
+                                log,
+                                metrics,
+                                drain,
+                                [&](base::Error e) { first_error.Set(std::move(e)); }};
+
+  StreamProducer stream(context);
+  Recorder recorder(context, stream, std::move(states));
+  Loader loader(context, [&] { return stream.Generation(); });
+  std::vector<std::unique_ptr<Worker>> workers;
+  for (int i = 0; i < settings.workers; ++i) {
+    workers.push_back(std::make_unique<Worker>(context, fmt::format("worker-{}", i)));
+  }
+
+  Crew stream_crew, crew;
+  stream_crew.Start([&] { stream.Run(); });
+  if (!board.AllComplete()) crew.Start([&] { loader.Run(); });
+  for (auto& worker : workers) {
+    crew.Start([&worker] { worker->Run(); });
+  }
+
+  StatusLine status_line(context);
+  bool warned = false;
+  while (!drain.WaitFor(kTick)) {
+    const bool loaded = board.AllComplete();
+    if (Status recorded = recorder.Record(settings.once && loaded); !recorded) {
+      const ErrorKind kind = recorded.error().kind;
+      if (kind != ErrorKind::kRetry && kind != ErrorKind::kReconnect) {
+        first_error.Set(std::move(recorded).error());
+        break;
+      }
+      if (!std::exchange(warned, true)) {
+        log.Warning("pipeline", recorded.error().message + "; trying again");
+      }
+    } else {
+      warned = false;
+    }
+    status_line.Update(stream.Received(), recorder.recorded());
+    if (settings.once && loaded && recorder.recorded() >= once_target) drain.Request();
+  }
+
+  // From here nobody takes new work. Workers finish what they have, then the last position is
+  // recorded and acknowledged.
+  const bool all_left = crew.WaitAll(kDrainPatience);
+  if (!all_left) {
+    log.Warning("pipeline",
+                "documents in hand could not be written in time; they are built again after the "
+                "next start");
+  }
+  if (Status recorded = recorder.Record(true); !recorded) {
+    log.Warning("pipeline",
+                recorded.error().message +
+                    "; the last position is not recorded, changes since are read again");
+  }
+  stream.Finish();
+  const bool stream_left = stream_crew.WaitAll(milliseconds(1000));
+  log.Info("pipeline", fmt::format("stopped at {}", base::ToString(recorder.recorded())));
+
+  const auto error = first_error.Get();
+  if (!all_left || !stream_left) {
+    // Somebody sits in a call to a server that does not answer. Nothing it may still do matters: it
+    // was not acknowledged.
+    if (error) log.Error("pipeline", error->message);
+    std::_Exit(error ? (error->kind == ErrorKind::kRefused ? 3 : 1) : 0);
+  }
+  crew.Join();
+  stream_crew.Join();
+  return error ? Status(*error) : Status();
+}
+
+}  // namespace app

@@ -1,0 +1,116 @@
+#include "consumer/app/setup.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "consumer/source/catalog_reader.h"
+
+namespace app {
+
+using base::Result;
+
+Result<schema::SchemaFile> ReadSchemaFile(const Config& config) {
+  const std::string& path = config.schema_path;
+  std::ifstream file(path, std::ios::binary);
+  std::string text;
+  if (file) text.assign(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
+  if (!file || file.bad()) {
+    return base::Usage(
+        fmt::format("cannot read the schema file \"{}\": {}", path, std::strerror(errno)));
+  }
+  const auto environment = [](const std::string& name) -> std::optional<std::string> {
+    const char* value = std::getenv(name.c_str());
+    return value ? std::optional<std::string>(value) : std::nullopt;
+  };
+  const size_t slash = path.rfind('/');
+  schema::SchemaFile parsed =
+      schema::Parse(text, slash == std::string::npos ? path : path.substr(slash + 1), environment);
+  if (parsed.ok() && parsed.Databases().size() > 1) {
+    return base::Usage(
+        fmt::format("{} names {} databases; this version serves one database per file: split it",
+                    path, parsed.Databases().size()));
+  }
+  return parsed;
+}
+
+Result<pg::Connection> Connect(const Config& config, const schema::SchemaFile& file,
+                               bool replication) {
+  return pg::Connection::Open(config.postgres, file.Databases().front(), replication);
+}
+
+Result<ResolvedSchema> ResolveSchema(const Config& config, const schema::SchemaFile& file,
+                                     pg::Connection& connection) {
+  ResolvedSchema resolved;
+  resolved.database = file.Databases().front();
+  resolved.slot = SlotName(config, resolved.database, file.FirstIndex());
+  auto catalog = source::ReadCatalog(connection, file.TablesNamed(resolved.database));
+  if (!catalog) return std::move(catalog).error().While("reading the catalog");
+  resolved.catalog = std::move(*catalog);
+  schema::Resolved made = schema::Resolve(file, resolved.database, resolved.catalog);
+  resolved.trees = std::move(made.trees);
+  resolved.findings = std::move(made.findings);
+  for (size_t i = 0; i < resolved.trees.size(); ++i) {
+    resolved.trees[i].number = static_cast<uint32_t>(i);
+  }
+  return resolved;
+}
+
+Result<ResolvedSchema> LoadResolvedSchema(const Config& config) {
+  const auto faulty = [&](const std::vector<schema::Finding>& findings) {
+    size_t errors = 0;
+    for (const schema::Finding& finding : findings) {
+      errors += finding.level == schema::Finding::Level::kError;
+    }
+    return base::Usage(fmt::format("{}: {} error{}; nothing was started", config.schema_path,
+                                   errors, errors == 1 ? "" : "s"));
+  };
+  auto file = ReadSchemaFile(config);
+  if (!file) return file.error();
+  PrintFindings(file->findings());
+  if (!file->ok()) return faulty(file->findings());
+  auto connection = Connect(config, *file);
+  if (!connection) return connection.error();
+  auto resolved = ResolveSchema(config, *file, *connection);
+  if (!resolved) return resolved.error();
+  PrintFindings(resolved->findings);
+  if (schema::HasErrors(resolved->findings)) return faulty(resolved->findings);
+  return resolved;
+}
+
+void PrintFindings(const std::vector<schema::Finding>& findings) {
+  for (const schema::Finding& finding : findings) {
+    std::fprintf(stderr, "%s\n", schema::ToString(finding).c_str());
+  }
+}
+
+std::unique_ptr<sink::Target> MakeTarget(const Config& config,
+                                         const std::vector<schema::DocumentTree>& trees,
+                                         base::Logger& log) {
+  switch (config.target.kind) {
+    case TargetConfig::Kind::kHttp:
+      return sink::MakeHttpTarget(config.target.http, trees, log);
+    case TargetConfig::Kind::kSqlite:
+      return sink::MakeSqliteTarget(config.target.file, trees);
+    case TargetConfig::Kind::kNdjson:
+      return sink::MakeNdjsonTarget(config.target.file, trees);
+    case TargetConfig::Kind::kNull:
+      return sink::MakeNullTarget(trees);
+  }
+  std::abort();  // a kind that the enum does not have
+}
+
+std::unique_ptr<queue::Queue> MakeQueue(const Config& config, const std::string& system_identifier,
+                                        const std::string& slot) {
+  if (config.queue.in_memory) return queue::MakeMemoryQueue(queue::Limits{});
+  return queue::MakeRedisQueue(config.queue.redis, system_identifier, slot, queue::Limits{});
+}
+
+}  // namespace app

@@ -1,0 +1,57 @@
+// Setup: what every command does first: read the schema file, connect, read the catalog, resolve
+// the documents, make the target and the queue. Each step is its own function so that a command
+// does only what it needs.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "consumer/app/config.h"
+#include "consumer/base/log.h"
+#include "consumer/base/result.h"
+#include "consumer/pg/connection.h"
+#include "consumer/queue/queue.h"
+#include "consumer/schema/catalog.h"
+#include "consumer/schema/schema.h"
+#include "consumer/sink/target.h"
+
+namespace app {
+
+// Reads and checks the file without a database. kUsage when it cannot be read, or names several
+// databases; findings are the caller's to look at.
+base::Result<schema::SchemaFile> ReadSchemaFile(const Config& config);
+
+// The file as seen by its database. Trees are numbered by their place in `trees`.
+struct ResolvedSchema {
+  std::string database;
+  std::string slot;  // its name: from the configuration, or the default
+  schema::Catalog catalog;
+  std::vector<schema::DocumentTree> trees;
+  std::vector<schema::Finding> findings;
+};
+
+// REQUIRES: file.ok(). Reads the catalog over `connection` and resolves. Findings with errors are
+// not an error here.
+base::Result<ResolvedSchema> ResolveSchema(const Config& config, const schema::SchemaFile& file,
+                                           pg::Connection& connection);
+
+// REQUIRES: file.ok(). Opens a connection to the database of the file.
+base::Result<pg::Connection> Connect(const Config& config, const schema::SchemaFile& file,
+                                     bool replication = false);
+
+// All of the above for commands that cannot go on with a faulty file: prints every finding to
+// standard error, and returns kUsage "N errors in FILE" if one of them is an error.
+base::Result<ResolvedSchema> LoadResolvedSchema(const Config& config);
+
+// One line per finding, to standard error.
+void PrintFindings(const std::vector<schema::Finding>& findings);
+
+// `trees` outlives the target.
+std::unique_ptr<sink::Target> MakeTarget(const Config& config,
+                                         const std::vector<schema::DocumentTree>& trees,
+                                         base::Logger& log);
+std::unique_ptr<queue::Queue> MakeQueue(const Config& config, const std::string& system_identifier,
+                                        const std::string& slot);
+
+}  // namespace app

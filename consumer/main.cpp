@@ -1,0 +1,56 @@
+// pgsync-consumer: keeps Elasticsearch or OpenSearch documents in step with PostgreSQL tables.
+// The spine: command line and environment -> logger and signals -> the command -> exit status.
+#include <cstdio>
+
+#include "consumer/app/commands.h"
+#include "consumer/app/config.h"
+#include "consumer/app/signals.h"
+#include "consumer/base/log.h"
+#include "consumer/base/stop.h"
+
+namespace {
+
+base::Status Execute(const app::Config& config, base::StopSignal& drain, base::Logger& log) {
+  switch (config.command) {
+    case app::Command::kRun:
+      return app::CommandRun(config, drain, log);
+    case app::Command::kPreview:
+      return app::CommandPreview(config, log);
+    case app::Command::kValidate:
+      return app::CommandValidate(config, log);
+    case app::Command::kPlan:
+      return app::CommandPlan(config, log);
+    case app::Command::kBootstrap:
+      return app::CommandBootstrap(config, log);
+    case app::Command::kTeardown:
+      return app::CommandTeardown(config, log);
+    case app::Command::kStatus:
+      return app::CommandStatus(config, log);
+  }
+  return base::Fatal("a command that nobody executes");
+}
+
+int Report(const base::Status& status) {
+  if (!status) std::fprintf(stderr, "pgsync-consumer: %s\n", status.error().message.c_str());
+  return app::ExitStatus(status);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  auto invocation = app::ConfigOfProcess(argc, argv);
+  if (!invocation) return Report(invocation.error());
+  if (invocation->text) {
+    std::fputs(invocation->text->c_str(), stdout);
+    return 0;
+  }
+  const app::Config& config = invocation->config;
+
+  const auto log = base::MakeLogger(config.log_format, config.log_level);
+  for (const std::string& notice : config.notices) log->Warning("config", notice);
+
+  // From here signals only ask for a drain; threads that start later inherit that.
+  base::StopSignal drain;
+  app::Signals signals(drain, *log);
+  return Report(Execute(config, drain, *log));
+}
