@@ -132,7 +132,15 @@ Status CommandRun(const Config& config, base::StopSignal& drain, base::Logger& l
   if (!connection) return connection.error();
 
   // From here the documents are known; nothing was written anywhere yet.
-  if (auto status = CheckBeforeRun(config, *schema, *connection, log); !status) return status;
+  const PreflightInput preflight{schema->database,
+                                 config.schema_path,
+                                 schema->slot,
+                                 schema->trees,
+                                 schema->catalog,
+                                 [&] {
+                                   return pg::Connection::Open(config.postgres, schema->database,
+                                                               true); }};
+  if (auto status = CheckBeforeRun(*connection, preflight); !status) return status;
   auto origin = FindOrigin(*connection, *schema);
   if (!origin) return origin.error();
   const std::unique_ptr<queue::Queue> queue =

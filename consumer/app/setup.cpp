@@ -50,7 +50,7 @@ Result<ResolvedSchema> ResolveSchema(const Config& config, const schema::SchemaF
                                      pg::Connection& connection) {
   ResolvedSchema resolved;
   resolved.database = file.Databases().front();
-  resolved.slot = SlotName(config, resolved.database, file.FirstIndex());
+  resolved.slot = SlotName(config, resolved.database, file.FirstIndex(), false);
   auto catalog = source::ReadCatalog(connection, file.TablesNamed(resolved.database));
   if (!catalog) return std::move(catalog).error().While("reading the catalog");
   resolved.catalog = std::move(*catalog);
