@@ -47,6 +47,7 @@ struct Shared {
   LaneState stream, load;
   std::map<std::string, Taken> taken;
   progress::AckTracker acks;
+  base::Lsn confirmed;     // by the last Open
   base::Lsn read_through;  // all up to here was added, as far as it mattered
   uint64_t next_id = 1;
   uint64_t opened = 0;  // how often; the number of the producer that owns the queue
@@ -68,6 +69,7 @@ class MemoryProducer : public Producer {
   base::Result<base::Lsn> Open(base::Lsn confirmed) override {
     std::lock_guard lock(shared_->mutex);
     generation_ = ++shared_->opened;
+    shared_->confirmed = std::max(shared_->confirmed, confirmed);
     shared_->read_through = std::max(shared_->read_through, confirmed);
     shared_->acks.Advance(shared_->read_through);
     return shared_->read_through;
@@ -103,7 +105,7 @@ class MemoryProducer : public Producer {
   base::Result<base::Lsn> LowWater() override {
     std::lock_guard lock(shared_->mutex);
     if (!Owns()) return TakenOver();
-    return shared_->acks.LowWater();
+    return std::max(shared_->confirmed, shared_->acks.LowWater());
   }
 
   base::Result<Depth> DepthOf(Lane lane) override {
@@ -210,6 +212,7 @@ class MemoryQueue : public Queue {
     shared_.load = LaneState{};
     shared_.taken.clear();
     shared_.acks = progress::AckTracker();
+    shared_.confirmed = {};
     shared_.read_through = {};
     ++shared_.opened;  // no producer owns what is not there
     return {};

@@ -1,9 +1,11 @@
-// Queue: batches between one producer side and many workers, bounded in bytes, with two lanes: the stream's changes, and
-// the load's ranges, which workers take only when the first lane is empty. Two implementations with one contract and one
-// test suite: memory_queue and redis_queue (Redis Streams). A queue is never the source of truth: it may be lost at any
-// moment, then calls return kReconnect and the producer starts again from the slot.
+// Queue: batches between one producer side and many workers, bounded in bytes, with two lanes: the
+// stream's changes, and the load's ranges, which workers take only when the first lane is empty.
+// Two implementations with one contract and one test suite: memory_queue and redis_queue (Redis
+// Streams). A queue is never the source of truth: it may be lost at any moment, then calls return
+// kReconnect and the producer starts again from the slot.
 //
-// Delivery is at least once. A taken entry is someone's until Done; entries of a worker that died are delivered again.
+// Delivery is at least once. A taken entry is someone's until Done; entries of a worker that died
+// are delivered again.
 #pragma once
 
 #include <chrono>
@@ -31,24 +33,26 @@ struct Depth {
   size_t bytes = 0;
 };
 
-// The producing side. One per process; its calls may come from two threads (stream, load), it locks inside.
+// The producing side. One per process; its calls may come from two threads (stream, load), it locks
+// inside.
 class Producer {
  public:
   virtual ~Producer() = default;
 
-  // Takes over or creates the queue for a slot whose confirmed position is `confirmed`. Returns where to start reading WAL:
-  // `confirmed`, or further on if the queue still holds everything between.
+  // Takes over or creates the queue for a slot whose confirmed position is `confirmed`. Returns
+  // where to start reading WAL: `confirmed`, or further on if the queue still holds everything
+  // between.
   virtual base::Result<base::Lsn> Open(base::Lsn confirmed) = 0;
 
-  // Adds a batch; false when the lane is full (nothing was added: wait and call again). kReconnect: the queue was lost or
-  // reset behind our back; Open again, from the slot.
+  // Adds a batch; false when the lane is full (nothing was added: wait and call again). kReconnect:
+  // the queue was lost or reset behind our back; Open again, from the slot.
   virtual base::Result<bool> TryAdd(Lane lane, const model::Batch& batch) = 0;
 
   // "All WAL up to `lsn` has been read and, where it mattered, added."
   virtual void Advance(base::Lsn lsn) = 0;
 
-  // The position such that everything before it is done: `floor` of the oldest unfinished stream entry, else the last
-  // Advance. Never goes back between two Opens.
+  // The position such that everything before it is done: `floor` of the oldest unfinished stream
+  // entry, else the last Advance. Never goes back between two Opens.
   virtual base::Result<base::Lsn> LowWater() = 0;
 
   virtual base::Result<Depth> DepthOf(Lane lane) = 0;
@@ -62,14 +66,17 @@ class Consumer {
  public:
   virtual ~Consumer() = default;
 
-  // Returns entries of one lane, at least one and at most about `max_bytes`, waiting for the first up to `wait`; none after
-  // that. kReconnect / kRetry as for Producer.
-  virtual base::Result<std::vector<Entry>> Take(size_t max_bytes, std::chrono::milliseconds wait) = 0;
+  // Returns entries of one lane, at least one and at most about `max_bytes`, waiting for the first
+  // up to `wait`; none after that. kReconnect / kRetry as for Producer.
+  virtual base::Result<std::vector<Entry>> Take(size_t max_bytes,
+                                                std::chrono::milliseconds wait) = 0;
 
-  // The entries' documents are durable in the target. Unknown ids are ignored (the queue was reset meanwhile).
+  // The entries' documents are durable in the target. Unknown ids are ignored (the queue was reset
+  // meanwhile).
   virtual base::Status Done(const std::vector<Entry>& entries) = 0;
 };
 
+// Makes both ends. Outlives them. Thread safe, except for its end.
 class Queue {
  public:
   virtual ~Queue() = default;
@@ -99,7 +106,8 @@ struct RedisConfig {
   std::chrono::milliseconds timeout{5000};
 };
 
-// Parses redis://[user[:password]@]host[:port][/db], rediss://…, unix:///path. kUsage with what is wrong.
+// Parses redis://[user[:password]@]host[:port][/db], rediss://…, unix:///path. kUsage with what is
+// wrong.
 base::Result<RedisConfig> ParseRedisUrl(const std::string& url);
 // The same without password, for logs.
 std::string ToDisplay(const RedisConfig& config);

@@ -1,0 +1,90 @@
+// The queue in Redis Streams: puts its two ends together. How it lies in Redis and why a loss is
+// always noticed is told in redis_scripts.h.
+#include <cstdio>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "consumer/queue/queue.h"
+#include "consumer/queue/redis_connection.h"
+#include "consumer/queue/redis_consumer.h"
+#include "consumer/queue/redis_crew.h"
+#include "consumer/queue/redis_keys.h"
+#include "consumer/queue/redis_producer.h"
+
+namespace queue {
+namespace {
+
+// XAUTOCLAIM's generation of stream commands: XPENDING with exclusive ranges.
+constexpr unsigned kOldestMajor = 6, kOldestMinor = 2;
+
+base::Status CheckVersion(std::string_view info, const RedisConfig& config) {
+  constexpr std::string_view kField = "redis_version:";
+  const size_t start = info.find(kField);
+  unsigned major = 0, minor = 0;
+  if (start == std::string_view::npos ||
+      std::sscanf(info.data() + start + kField.size(), "%u.%u", &major, &minor) != 2) {
+    return base::Refused(fmt::format("Redis at {} does not tell its version", ToDisplay(config)));
+  }
+  if (major > kOldestMajor || (major == kOldestMajor && minor >= kOldestMinor)) return {};
+  return base::Refused(fmt::format(
+      "Redis at {} is version {}.{}, but the queue needs {}.{} or later; upgrade it, or use "
+      "--queue memory:",
+      ToDisplay(config), major, minor, kOldestMajor, kOldestMinor));
+}
+
+class RedisQueue : public Queue {
+ public:
+  RedisQueue(RedisConfig config, const std::string& system_identifier, const std::string& slot,
+             Limits limits)
+      : config_(std::move(config)), keys_(system_identifier, slot), limits_(limits) {}
+
+  std::unique_ptr<Producer> NewProducer() override {
+    return std::make_unique<RedisProducer>(config_, &keys_, &crew_, limits_);
+  }
+
+  std::unique_ptr<Consumer> NewConsumer(const std::string& worker_name) override {
+    return std::make_unique<RedisConsumer>(config_, &keys_, &crew_, worker_name);
+  }
+
+  base::Status Probe() override {
+    RedisConnection connection(config_);
+    if (base::Status connected = connection.Connect(); !connected.ok()) {
+      if (connected.error().kind != base::ErrorKind::kRetry) return connected;
+      return base::Refused(connected.error().message +
+                           "; start Redis, or correct --queue or REDIS_URL, REDIS_HOST and "
+                           "REDIS_PORT, or use --queue memory:");
+    }
+    auto info = connection.Command({"INFO", "server"});
+    if (!info.ok()) return std::move(info).error();
+    if (base::Status version = CheckVersion(TextOf(info->get()), config_); !version.ok()) {
+      return version;
+    }
+    auto script = connection.Run("return {'ok'}", 0, {});
+    if (!script.ok()) return std::move(script).error();
+    return {};
+  }
+
+  base::Status Drop() override {
+    RedisConnection connection(config_);
+    auto reply = connection.Command(
+        {"DEL", keys_.meta, keys_.stream, keys_.stream_sizes, keys_.load, keys_.load_sizes});
+    if (!reply.ok()) return std::move(reply).error();
+    return {};
+  }
+
+ private:
+  const RedisConfig config_;
+  const RedisKeys keys_;
+  const Limits limits_;
+  Crew crew_;
+};
+
+}  // namespace
+
+std::unique_ptr<Queue> MakeRedisQueue(RedisConfig config, const std::string& system_identifier,
+                                      const std::string& slot, Limits limits) {
+  return std::make_unique<RedisQueue>(std::move(config), system_identifier, slot, limits);
+}
+
+}  // namespace queue
