@@ -81,12 +81,13 @@ Status CatalogReader::ReadSchemas() {
 Status CatalogReader::ReadTables() {
   std::set<std::string> schemas;
   for (const TableName& name : named_) schemas.insert(name.schema);
-  // may_select: a column privilege on every column does as well as one on the table.
+  // may_select: USAGE of the schema, and a privilege on the table or on each of its columns.
   auto rows = Query(
       "SELECT n.nspname, c.relname, c.oid, c.relkind, c.relreplident, "
-      "  has_table_privilege(c.oid, 'SELECT') OR NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a "
-      "    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped "
-      "    AND NOT has_column_privilege(c.oid, a.attnum, 'SELECT')), "
+      "  has_schema_privilege(n.oid, 'USAGE') AND (has_table_privilege(c.oid, 'SELECT') "
+      "    OR NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a "
+      "      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped "
+      "      AND NOT has_column_privilege(c.oid, a.attnum, 'SELECT'))), "
       "  pg_has_role(c.relowner, 'USAGE'), "
       "  (SELECT ic.relname FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class ic "
       "    ON ic.oid = i.indexrelid WHERE i.indrelid = c.oid AND i.indisreplident) "

@@ -156,7 +156,6 @@ base::Error WithSlotRemedy(pg::Connection& connection, const std::string& slot, 
         "restart the server",
         error.message, Setting(connection, "max_replication_slots")));
   }
-  if (state != "55006" && state != "42704" && state != "55000" && state != "0A000") return error;
 
   auto found = InspectSlot(connection, slot);
   if (!found) return error;
@@ -180,6 +179,14 @@ base::Error WithSlotRemedy(pg::Connection& connection, const std::string& slot, 
         "slot \"{}\" belongs to {}, not to plugin pgsync; use --slot with another name", slot,
         info->plugin.empty() ? "physical replication" : "plugin " + info->plugin));
   }
+  if (info && state == "55000" && !info->database.empty()) {
+    auto here = connection.Query("SELECT current_database()");
+    if (here && here->size() == 1 && here->Cell(0, 0) != info->database) {
+      return base::Refused(fmt::format(
+          "slot \"{}\" belongs to database \"{}\", not to \"{}\"; use --slot with another name",
+          slot, info->database, here->Cell(0, 0)));
+    }
+  }
   // wal_level hinders logical decoding and has the same SQLSTATE as the other missing
   // prerequisites.
   if (const std::string level = Setting(connection, "wal_level");
@@ -189,7 +196,11 @@ base::Error WithSlotRemedy(pg::Connection& connection, const std::string& slot, 
                     "(now it is {})",
                     error.message, level));
   }
-  if (state == "55000" || (info && state == "0A000")) error.kind = base::ErrorKind::kRefused;
+  // Another missing prerequisite; or a listed table or column that is not there (undefined,
+  // wrong_object_type).
+  if (state == "55000" || state == "42P01" || state == "42703" || state == "42809") {
+    error.kind = base::ErrorKind::kRefused;
+  }
   return error;
 }
 
