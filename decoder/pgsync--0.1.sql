@@ -7,7 +7,9 @@ CREATE FUNCTION pgsync_create_slot(name name, OUT slot_name name, OUT lsn pg_lsn
 COMMENT ON FUNCTION pgsync_create_slot(name) IS 'creates a logical replication slot of output plugin pgsync';
 
 CREATE FUNCTION pgsync_decode(frame bytea) RETURNS SETOF jsonb
-    AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+    -- dates, times and floats read the same in every session
+    SET DateStyle = 'ISO, YMD' SET TimeZone = 'UTC' SET extra_float_digits = 3;
 COMMENT ON FUNCTION pgsync_decode(bytea) IS 'the records of one message of output plugin pgsync, readable';
 
 CREATE VIEW pgsync_slots AS

@@ -1,0 +1,41 @@
+-- Unknown, repeated, missing and malformed options, and tables that are not there, are errors with a hint.
+SELECT slot_name FROM pgsync_create_slot('regress');
+CREATE TABLE t (id int PRIMARY KEY, a text);
+CREATE VIEW v AS SELECT * FROM t;
+CREATE FUNCTION try(VARIADIC options text[]) RETURNS SETOF bytea LANGUAGE sql AS
+  $$ SELECT data FROM pg_logical_slot_peek_binary_changes('regress', NULL, NULL, VARIADIC options) $$;
+\set SHOW_CONTEXT never
+SELECT * FROM pg_logical_slot_peek_binary_changes('regress', NULL, NULL);
+SELECT try('proto_version', '2');
+SELECT try('proto_version', '1 ');
+SELECT try('proto_version', NULL);
+SELECT try('proto_version', '1', 'proto_version', '1');
+SELECT try('proto_version', '1', 'table', 'public.t');
+SELECT try('proto_version', '1', 'origin', 'local');
+SELECT try('proto_version', '1', 'origin', 'none', 'origin', 'any');
+SELECT try('proto_version', '1', 'tables', '');
+SELECT try('proto_version', '1', 'tables', 't');
+SELECT try('proto_version', '1', 'tables', 'public.');
+SELECT try('proto_version', '1', 'tables', 'public.t,');
+SELECT try('proto_version', '1', 'tables', 'public.t public.u');
+SELECT try('proto_version', '1', 'tables', 'public.t()');
+SELECT try('proto_version', '1', 'tables', 'public.t(id');
+SELECT try('proto_version', '1', 'tables', 'public.t(id,)');
+SELECT try('proto_version', '1', 'tables', 'public.t(id; a; b)');
+SELECT try('proto_version', '1', 'tables', 'public.t(id, a, id)');
+SELECT try('proto_version', '1', 'tables', 'public."t');
+SELECT try('proto_version', '1', 'tables', 'public.""');
+SELECT try('proto_version', '1', 'tables', 'public.1t');
+SELECT try('proto_version', '1', 'tables', 'public.t, public.t(id)');
+SELECT try('proto_version', '1', 'tables', 'public.missing');
+SELECT try('proto_version', '1', 'tables', 'missing.t');
+SELECT try('proto_version', '1', 'tables', 'public."T"');
+SELECT try('proto_version', '1', 'tables', 'public.t(id, missing)');
+SELECT try('proto_version', '1', 'tables', 'public.t(id; missing)');
+SELECT try('proto_version', '1', 'tables', 'public.t(ctid)');
+SELECT try('proto_version', '1', 'tables', 'public.v');
+SELECT count(*) FROM try('proto_version', '1', 'origin', 'any', 'tables', 'public.t(id;a)');
+DROP FUNCTION try;
+DROP VIEW v;
+DROP TABLE t;
+SELECT pg_drop_replication_slot('regress');

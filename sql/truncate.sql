@@ -1,0 +1,22 @@
+-- TRUNCATE: flags, several relations, only the listed ones, a partitioned root once.
+SELECT slot_name FROM pgsync_create_slot('regress');
+CREATE TABLE a (id serial PRIMARY KEY);
+CREATE TABLE b (id int PRIMARY KEY REFERENCES a);
+CREATE TABLE c (id int PRIMARY KEY);
+TRUNCATE c;
+TRUNCATE a CASCADE;
+TRUNCATE c RESTART IDENTITY;
+TRUNCATE a, b, c RESTART IDENTITY CASCADE;
+SELECT * FROM changes('regress');
+TRUNCATE a, b, c;
+SELECT * FROM changes('regress', 'tables', 'public.c, public.b');
+TRUNCATE c;
+SELECT * FROM records('regress', 'tables', 'public.a');
+CREATE TABLE p (id int PRIMARY KEY) PARTITION BY RANGE (id);
+CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10);
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+TRUNCATE p;
+TRUNCATE p2;
+SELECT * FROM changes('regress', 'tables', 'public.p');
+DROP TABLE a, b, c, p;
+SELECT pg_drop_replication_slot('regress');

@@ -1,0 +1,21 @@
+-- UPDATE of the key: old and new key, for a primary key, an identity index, and no identity at all.
+SELECT slot_name FROM pgsync_create_slot('regress');
+CREATE TABLE t (a int, v text, b text, PRIMARY KEY (a, b));
+INSERT INTO t VALUES (1, 'v', 'x');
+SELECT count(*) FROM records('regress');
+UPDATE t SET a = 2;
+UPDATE t SET b = 'y', v = 'w';
+SELECT * FROM changes('regress');
+CREATE TABLE i (id int PRIMARY KEY, code text NOT NULL UNIQUE);
+ALTER TABLE i REPLICA IDENTITY USING INDEX i_code_key;
+INSERT INTO i VALUES (1, 'a');
+SELECT count(*) FROM records('regress');
+UPDATE i SET id = 2;
+UPDATE i SET code = 'b';
+SELECT * FROM changes('regress');
+CREATE TABLE n (id int);
+INSERT INTO n VALUES (1);
+UPDATE n SET id = 2;
+SELECT * FROM changes('regress');
+DROP TABLE t, i, n;
+SELECT pg_drop_replication_slot('regress');
