@@ -115,7 +115,6 @@ base::Result<Invocation> ConfigOfProcess(int argc, char** argv) {
   if (!environment) return std::move(environment).error();
   auto invocation = ParseConfig(arguments, *environment);
   if (!invocation) return invocation;
-  invocation->environment = std::move(*environment);
   if (!invocation->config.ask_password) return invocation;
   auto password = AskPassword("PostgreSQL password: ");
   if (!password) return std::move(password).error();

@@ -93,7 +93,6 @@ struct Config {
 struct Invocation {
   std::optional<std::string> text;
   Config config;
-  Environment environment;  // ConfigOfProcess only: answers $VAR in the schema file
 };
 
 // Pure. `arguments` without the program's name. kUsage: which flag or variable, what was found,

@@ -5,6 +5,7 @@
 #include <cctype>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <utility>
@@ -214,14 +215,6 @@ std::optional<std::string> Environment::Get(const std::string& name) const {
   return it->second;
 }
 
-std::function<std::optional<std::string>(const std::string&)> Environment::Lookup() const {
-  return [variables = variables_](const std::string& name) -> std::optional<std::string> {
-    const auto it = variables.find(name);
-    if (it == variables.end()) return std::nullopt;
-    return it->second;
-  };
-}
-
 base::Result<std::map<std::string, std::string>> ParseDotEnv(std::string_view text) {
   std::map<std::string, std::string> variables;
   for (int number = 1; !text.empty(); ++number) {
@@ -255,6 +248,8 @@ base::Result<Environment> ReadEnvironment() {
     auto parsed = ParseDotEnv(text);
     if (!parsed) return std::move(parsed).error();
     variables = std::move(*parsed);
+    // Also for those who look for themselves: libpq (PGPASSFILE …) and $VAR in the schema file.
+    for (const auto& [name, value] : variables) setenv(name.c_str(), value.c_str(), 0);
   }
   for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
     const std::string_view text = *entry;

@@ -5,7 +5,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -26,9 +25,6 @@ class Environment {
   // Returns the variable's value; a variable that is set to "" counts as absent, as in PGSync.
   std::optional<std::string> Get(const std::string& name) const;
 
-  // For schema::Parse ($VAR): here the empty value is a value.
-  std::function<std::optional<std::string>(const std::string&)> Lookup() const;
-
  private:
   std::map<std::string, std::string> variables_;
 };
@@ -38,7 +34,8 @@ class Environment {
 // line that is none of these, never its content.
 base::Result<std::map<std::string, std::string>> ParseDotEnv(std::string_view text);
 
-// The process's environment over `.env` in the working directory (absent file: nothing).
+// The process's environment over `.env` in the working directory (absent file: nothing). Variables
+// of `.env` that the process does not have are added to it. REQUIRES: no other thread runs yet.
 base::Result<Environment> ReadEnvironment();
 
 enum class Treatment : uint8_t {

@@ -1,0 +1,147 @@
+// bootstrap: every check with its remedy; with --apply the remedies that we can execute are
+// executed, then all is checked again. Safe to repeat: what is there is kept, position and index
+// included.
+#include <algorithm>
+#include <cstdio>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "consumer/app/bootstrap.h"
+#include "consumer/app/commands.h"
+#include "consumer/app/preflight.h"
+#include "consumer/app/setup.h"
+#include "consumer/source/slot.h"
+
+namespace app {
+namespace {
+
+constexpr int kReloadChecks =
+    100;  // times 50 ms: until the server has read its changed configuration
+
+PreflightInput InputFor(const Config& config, const ResolvedSchema& resolved) {
+  return {resolved.database,
+          config.schema_path,
+          resolved.slot,
+          resolved.trees,
+          resolved.catalog,
+          [&config, &resolved] {
+            return pg::Connection::Open(config.postgres, resolved.database, true);
+          }};
+}
+
+// A changed setting is read by each server process on its own, some time after pg_reload_conf().
+base::Status AwaitPluginList(pg::Connection& connection) {
+  for (int i = 0; i < kReloadChecks; ++i) {
+    auto list = connection.Query("SHOW output_plugin_libraries");
+    if (!list) return std::move(list).error();
+    const std::vector<std::string> names = ParsePluginList(std::string(list->Cell(0, 0)));
+    if (std::find(names.begin(), names.end(), source::kPlugin) != names.end()) return {};
+    if (auto wait = connection.Query("SELECT pg_sleep(0.05)"); !wait) {
+      return std::move(wait).error();
+    }
+  }
+  return base::Refused(
+      "the server did not take over the changed output_plugin_libraries; is it overridden on its "
+      "command line or for this role or database?");
+}
+
+base::Status ApplyStatements(pg::Connection& connection, const CheckResult& check, FILE* out) {
+  for (const std::string& statement : check.apply_sql) {
+    fmt::print(out, "applied  {}\n", statement);
+    auto done = connection.Query(statement);
+    if (!done) {
+      return base::Refused(fmt::format("{}: {}; execute it as an owner of the table or a superuser",
+                                       statement, done.error().message));
+    }
+    if (statement == "SELECT pg_reload_conf()") {
+      if (auto status = AwaitPluginList(connection); !status) return status;
+    }
+  }
+  return {};
+}
+
+base::Status ApplySlot(const Config& config, const ResolvedSchema& resolved, FILE* out) {
+  auto replication = pg::Connection::Open(config.postgres, resolved.database, true);
+  if (!replication) return std::move(replication).error();
+  auto created = source::CreateSlot(*replication, resolved.slot);
+  if (!created) return std::move(created).error();
+  fmt::print(out, "applied  created slot \"{}\" at {}\n", resolved.slot, base::ToString(*created));
+  return {};
+}
+
+// Statements first: the slot begins after them, so that no change without old values is ever
+// streamed.
+std::vector<base::Error> ApplyAll(const Config& config, const ResolvedSchema& resolved,
+                                  pg::Connection& connection,
+                                  const std::vector<CheckResult>& checks, FILE* out) {
+  std::vector<base::Error> failures;
+  const auto failed = [](const CheckResult& check) { return check.level == CheckLevel::kError; };
+  for (const CheckResult& check : checks) {
+    if (!failed(check) || check.apply_sql.empty()) continue;
+    if (auto status = ApplyStatements(connection, check, out); !status) {
+      failures.push_back(std::move(status).error());
+    }
+  }
+  for (const CheckResult& check : checks) {
+    if (!failed(check) || !check.apply_slot) continue;
+    if (auto status = ApplySlot(config, resolved, out); !status) {
+      failures.push_back(std::move(status).error());
+    }
+  }
+  return failures;
+}
+
+void Print(FILE* out, const ResolvedSchema& resolved, const std::vector<CheckResult>& checks) {
+  fmt::print(out, "database {}, slot {}\n", resolved.database, resolved.slot);
+  for (const CheckResult& check : checks) fmt::print(out, "{}", ToString(check));
+}
+
+}  // namespace
+
+base::Status Bootstrap(const Config& config, bool apply, FILE* out) {
+  auto resolved = LoadResolvedSchema(config);
+  if (!resolved) return std::move(resolved).error();
+  auto connection = pg::Connection::Open(config.postgres, resolved->database);
+  if (!connection) return std::move(connection).error();
+  auto checks = Preflight(*connection, InputFor(config, *resolved));
+  if (!checks) return std::move(checks).error();
+  Print(out, *resolved, *checks);
+
+  if (apply && HasErrors(*checks)) {
+    std::string failures;
+    for (const base::Error& failure : ApplyAll(config, *resolved, *connection, *checks, out)) {
+      failures += failure.message + "; ";
+    }
+    if (!failures.empty()) {
+      return base::Refused(
+          fmt::format("bootstrap --apply: {}nothing else was left undone", failures));
+    }
+    auto file = ReadSchemaFile(config);
+    if (!file) return std::move(file).error();
+    resolved = ResolveSchema(config, *file, *connection);
+    if (!resolved) return std::move(resolved).error();
+    checks = Preflight(*connection, InputFor(config, *resolved));
+    if (!checks) return std::move(checks).error();
+    fmt::print(out, "checked again\n");
+    Print(out, *resolved, *checks);
+  }
+  if (!HasErrors(*checks)) {
+    fmt::print(out, "ready: pgsync-consumer {}\n", config.schema_path);
+    return {};
+  }
+  return base::Refused(
+      apply
+          ? std::string("not ready: the remedies above need an operator")
+          : fmt::format("not ready: type the remedies above, or pgsync-consumer bootstrap --apply "
+                        "{}",
+                        config.schema_path));
+}
+
+base::Status CommandBootstrap(const Config& config, base::Logger&) {
+  return Bootstrap(config, config.apply, stdout);
+}
+
+}  // namespace app

@@ -1,0 +1,55 @@
+// `validate`: every finding about the schema file; against the database too, if it can be reached.
+#include <cstdio>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "consumer/app/commands.h"
+#include "consumer/app/identity.h"
+#include "consumer/app/setup.h"
+
+namespace app {
+namespace {
+
+base::Status Invalid(const Config& config) {
+  return base::Usage(config.schema_path + " is not valid; see the lines above");
+}
+
+void PrintMissingIndexes(const ResolvedSchema& resolved) {
+  for (const MissingIndex& missing : MissingIndexes(resolved.trees, resolved.catalog)) {
+    fmt::print(stderr, "warning: {}: no index on ({}); consider: {}\n",
+               schema::ToString(missing.table), fmt::join(missing.columns, ", "),
+               missing.statement);
+  }
+}
+
+}  // namespace
+
+base::Status CommandValidate(const Config& config, base::Logger& log) {
+  auto file = ReadSchemaFile(config);
+  if (!file) return std::move(file).error();
+  PrintFindings(file->findings());
+  if (!file->ok()) return Invalid(config);
+  if (config.offline) {
+    fmt::print("{}: valid as far as can be told without the database\n", config.schema_path);
+    return {};
+  }
+
+  auto connection = Connect(config, *file);
+  if (!connection) {
+    // "It is wrong" and "it could not be checked" are different results.
+    log.Warning("validate",
+                fmt::format("not checked against the database: {}", connection.error().message));
+    fmt::print("{}: valid as far as can be told without the database\n", config.schema_path);
+    return {};
+  }
+  auto resolved = ResolveSchema(config, *file, *connection);
+  if (!resolved) return std::move(resolved).error();
+  PrintFindings(resolved->findings);
+  if (schema::HasErrors(resolved->findings)) return Invalid(config);
+  PrintMissingIndexes(*resolved);
+  fmt::print("{}: valid\n", config.schema_path);
+  return {};
+}
+
+}  // namespace app

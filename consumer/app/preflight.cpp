@@ -1,0 +1,238 @@
+#include "consumer/app/preflight.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "consumer/app/identity.h"
+#include "consumer/app/preflight_server.h"
+#include "consumer/source/slot.h"
+
+namespace app {
+namespace {
+
+using Checks = std::vector<CheckResult>;
+
+void CheckPrivileges(const std::string& role, const PreflightInput& input, Checks* checks);
+void CheckIdentities(const PreflightInput& input, Checks* checks);
+base::Status CheckPartitions(pg::Connection& connection, const PreflightInput& input,
+                             Checks* checks);
+void CheckIndexes(const PreflightInput& input, Checks* checks);
+std::string Joined(const std::vector<std::string>& columns);
+
+}  // namespace
+
+std::string ToString(const CheckResult& check) {
+  const char* level = "ok";
+  switch (check.level) {
+    case CheckLevel::kOk:
+      level = "ok";
+      break;
+    case CheckLevel::kWarning:
+      level = "warning";
+      break;
+    case CheckLevel::kError:
+      level = "error";
+      break;
+    case CheckLevel::kUnknown:
+      level = "unknown";
+      break;
+  }
+  std::string text = fmt::format("{:<8} {}\n", level, check.what);
+  if (!check.remedy.empty()) text += fmt::format("         remedy: {}\n", check.remedy);
+  return text;
+}
+
+bool HasErrors(const std::vector<CheckResult>& checks) {
+  return std::any_of(checks.begin(), checks.end(), [](const CheckResult& check) {
+    return check.level == CheckLevel::kError || check.level == CheckLevel::kUnknown;
+  });
+}
+
+base::Result<Checks> Preflight(pg::Connection& connection, const PreflightInput& input) {
+  Checks checks;
+  auto server = ReadServer(connection);
+  if (!server) return std::move(server).error();
+  auto slot = source::InspectSlot(connection, input.slot);
+  if (!slot) return std::move(slot).error();
+
+  CheckServer(*server, slot->has_value(), &checks);
+  const bool can_try = !HasErrors(checks);
+  CheckSlot(*slot, input, &checks);
+  // An active slot of ours shows that the plugin loads; otherwise only trying tells.
+  const bool shown = slot->has_value() && (*slot)->active && (*slot)->plugin == source::kPlugin;
+  if (can_try && !shown) {
+    if (auto status = TryPlugin(connection, &checks); !status) return std::move(status).error();
+  }
+  if (can_try) CheckReplicationConnection(input, &checks);
+  CheckPrivileges(server->role, input, &checks);
+  CheckIdentities(input, &checks);
+  if (auto status = CheckPartitions(connection, input, &checks); !status) {
+    return std::move(status).error();
+  }
+  CheckIndexes(input, &checks);
+  return checks;
+}
+
+base::Status CheckBeforeRun(pg::Connection& connection, const PreflightInput& input) {
+  Checks checks;
+  auto server = ReadServer(connection);
+  if (!server) return std::move(server).error();
+  auto slot = source::InspectSlot(connection, input.slot);
+  if (!slot) return std::move(slot).error();
+  CheckServer(*server, true, &checks);
+  CheckSlot(*slot, input, &checks);
+  CheckPrivileges(server->role, input, &checks);
+  CheckIdentities(input, &checks);
+  if (auto status = CheckPartitions(connection, input, &checks); !status) return status;
+  std::vector<std::string> paragraphs;
+  for (const CheckResult& check : checks) {
+    if (check.level != CheckLevel::kError) continue;
+    paragraphs.push_back(fmt::format("{}; remedy: {}", check.what, check.remedy));
+  }
+  if (paragraphs.empty()) return {};
+  return base::Refused(fmt::format("{}", fmt::join(paragraphs, "\n")));
+}
+
+std::vector<std::string> ParsePluginList(const std::string& setting) {
+  std::vector<std::string> names;
+  std::string name;
+  bool quoted = false, any = false;
+  for (size_t i = 0; i < setting.size(); ++i) {
+    const char c = setting[i];
+    if (c == '"') {
+      any = true;
+      if (quoted && i + 1 < setting.size() && setting[i + 1] == '"') {
+        name += c;
+        ++i;
+      } else {
+        quoted = !quoted;
+      }
+    } else if (c == ',' && !quoted) {
+      if (any) names.push_back(std::exchange(name, ""));
+      any = false;
+    } else if (quoted || c != ' ') {
+      name += c;
+      any = true;
+    }
+  }
+  if (any) names.push_back(name);
+  return names;
+}
+
+CheckResult IdentityCheck(const schema::TableUse& use, const schema::CatalogTable& table) {
+  const IdentityPlan plan = PlanIdentity(use, table);
+  const std::string name = schema::ToString(table.name);
+  const std::string present = IdentityName(table.replica_identity, table.identity_index);
+  CheckResult check;
+  if (plan.sufficient) {
+    check.what =
+        fmt::format("{}: replica identity {} carries ({})", name, present, Joined(plan.needed));
+    return check;
+  }
+  check.level = CheckLevel::kError;
+  check.what = fmt::format(
+      "{}: replica identity {}: deletes and updates carry {} old values, but documents are found "
+      "by "
+      "{}",
+      name, present,
+      plan.carried.empty() ? "no" : fmt::format("only the ({})", Joined(plan.carried)),
+      Joined(plan.missing));
+  check.remedy = plan.statement;
+  if (!table.is_owner) check.remedy += " (as the table's owner)";
+  check.apply_sql = {plan.statement};
+  return check;
+}
+
+namespace {
+
+void CheckPrivileges(const std::string& role, const PreflightInput& input, Checks* checks) {
+  size_t readable = 0;
+  const std::string grantee = schema::QuotedIdentifier(role);
+  for (const schema::TableUse& use : schema::TablesUsed(input.trees)) {
+    const schema::CatalogTable* table = input.catalog.Find(use.table);
+    if (table == nullptr) continue;  // Resolve has said so
+    if (table->may_select) {
+      ++readable;
+      continue;
+    }
+    CheckResult check;
+    check.level = CheckLevel::kError;
+    check.what = fmt::format("{}: role \"{}\" may not read it", schema::ToString(use.table), role);
+    check.remedy = fmt::format("GRANT USAGE ON SCHEMA {} TO {}; GRANT SELECT ON {} TO {};",
+                               schema::QuotedIdentifier(use.table.schema), grantee,
+                               schema::Quoted(use.table), grantee);
+    checks->push_back(std::move(check));
+  }
+  if (readable > 0) {
+    checks->push_back({CheckLevel::kOk,
+                       fmt::format("role \"{}\" may read {} tables", role, readable),
+                       "",
+                       {},
+                       false});
+  }
+}
+
+void CheckIdentities(const PreflightInput& input, Checks* checks) {
+  for (const schema::TableUse& use : schema::TablesUsed(input.trees)) {
+    const schema::CatalogTable* table = input.catalog.Find(use.table);
+    if (table == nullptr || (table->kind != 'r' && table->kind != 'p')) continue;
+    checks->push_back(IdentityCheck(use, *table));
+  }
+}
+
+// A change is logged under the identity of the partition that holds the row; the parent's own means
+// nothing, and ALTER TABLE on the parent does not reach the partitions.
+base::Status CheckPartitions(pg::Connection& connection, const PreflightInput& input,
+                             Checks* checks) {
+  for (const schema::TableUse& use : schema::TablesUsed(input.trees)) {
+    const schema::CatalogTable* table = input.catalog.Find(use.table);
+    if (table == nullptr || table->kind != 'p' || use.old_values.empty()) continue;
+    const char weakest = PlanIdentity(use, *table).weakest;
+    const pg::Param oid = std::to_string(table->oid);
+    auto rows = connection.Query(
+        "SELECT n.nspname, c.relname, c.relreplident FROM pg_partition_tree($1::oid::regclass) t "
+        "JOIN pg_class c ON c.oid = t.relid JOIN pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE t.isleaf AND c.relkind = 'r' ORDER BY 1, 2",
+        {&oid, 1});
+    if (!rows) return std::move(rows).error();
+    for (int row = 0; row < rows->size(); ++row) {
+      const schema::TableName leaf{std::string(rows->Cell(row, 0)),
+                                   std::string(rows->Cell(row, 1))};
+      const char identity = rows->Cell(row, 2).empty() ? 'n' : rows->Cell(row, 2).front();
+      if (identity == 'f' || (weakest == 'd' && identity == 'd')) continue;
+      CheckResult check;
+      check.level = CheckLevel::kError;
+      check.what = fmt::format(
+          "{} (partition of {}): its replica identity does not carry ({}), by which documents are "
+          "found",
+          schema::ToString(leaf), schema::ToString(use.table), Joined(use.old_values));
+      check.remedy = IdentityStatement(schema::Quoted(leaf), weakest, "");
+      check.apply_sql = {check.remedy};
+      checks->push_back(std::move(check));
+    }
+  }
+  return {};
+}
+
+void CheckIndexes(const PreflightInput& input, Checks* checks) {
+  for (const MissingIndex& missing : MissingIndexes(input.trees, input.catalog)) {
+    checks->push_back(
+        {CheckLevel::kWarning,
+         fmt::format("{}: no index on ({}): every change and every document of this link reads the "
+                     "whole table",
+                     schema::ToString(missing.table), Joined(missing.columns)),
+         missing.statement,
+         {},
+         false});
+  }
+}
+
+std::string Joined(const std::vector<std::string>& columns) {
+  return fmt::format("{}", fmt::join(columns, ", "));
+}
+
+}  // namespace
+}  // namespace app
