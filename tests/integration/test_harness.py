@@ -117,3 +117,16 @@ def test_stub_holds_and_releases(stub):
     stub.control("release")
     t.join(20)
     assert stub.documents("books") == {"1": {"a": 1}} and len(answers) == 1
+
+
+def test_engine_keeps_its_documents_through_kill_9(engine):
+    from harness.http import request
+    want = {str(n): {"n": n} for n in range(12000)}
+    bulk = "".join(f'{{"index":{{"_id":"{k}"}}}}\n{json.dumps(v)}\n' for k, v in want.items())
+    assert not request("POST", f"{engine.url}/kept/_bulk", bulk)["errors"]
+    assert engine.count("kept") == 12000 and engine.writes("kept") == 12000 and engine.count("nowhere") == 0
+    engine.engine.kill9()
+    engine.engine.start()
+    assert engine.documents("kept") == want and engine.document("kept", "77") == {"n": 77}
+    engine.engine.drop_all()
+    assert engine.count("kept") == 0

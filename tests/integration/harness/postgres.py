@@ -10,7 +10,7 @@ import subprocess
 
 import psycopg2
 
-from .processes import CANARY, as_user, children_of, free_port, kill_and_wait, run, wait_for
+from .processes import CANARY, REPO, as_user, children_of, free_port, kill_and_wait, run, wait_for
 
 CRASH = re.compile(r"terminated by signal|PANIC|TRAP|could not write|server process \(PID \d+\) exited")
 ROLE = "syncer"
@@ -24,12 +24,9 @@ def bin_dir():
 
 
 def plugin_file():
-    where = os.environ.get("PGSYNC_PLUGIN_DIR")
-    if not where:
-        raise RuntimeError("PGSYNC_PLUGIN_DIR is not set: the directory of the built pgsync.so")
-    path = pathlib.Path(where, "pgsync.so")
+    path = pathlib.Path(os.environ.get("PGSYNC_PLUGIN_DIR", REPO / "build/ci/decoder"), "pgsync.so")
     if not path.exists():
-        raise RuntimeError(f"{path} does not exist: build the target `decoder` first")
+        raise RuntimeError(f"{path} does not exist: build the target `decoder`, or set PGSYNC_PLUGIN_DIR")
     return path
 
 
