@@ -43,10 +43,11 @@ class TreeBuilder : public nlohmann::json_sax<Json> {
   bool parse_error(std::size_t position, const std::string&,
                    const nlohmann::detail::exception& error) override {
     std::string reason = error.what();
-    // "[json.exception…] parse error at line 1, column 2: syntax error while …": the position is
-    // ours, in characters.
-    const size_t colon = reason.find(": ");
-    if (colon != std::string::npos) reason.erase(0, colon + 2);
+    // "[json.exception…] parse error at line 1, column 2: syntax error while …": the library's own
+    // position goes, ours counts characters. Errors of numbers have none.
+    size_t start = reason.find("] ");
+    if (reason.find("parse error at") != std::string::npos) start = reason.find(": ");
+    if (start != std::string::npos) reason.erase(0, start + 2);
     findings_->Error(file_name_, Where(position) + ": not valid JSON: " + reason);
     return false;
   }
