@@ -158,7 +158,9 @@ void Define(CLI::App& app, Raw& raw) {
   app.add_option("words", raw.words)->group("");
 
   const std::string what = "What";
-  app.add_option("-c,--config", raw.configs, "schema file (same as SCHEMA)")->group(what);
+  app.add_option("-c,--config", raw.configs, "schema file (same as SCHEMA)")
+      ->allow_extra_args(false)
+      ->group(what);
   app.add_option("--target", to.target,
                  "http(s)://[USER:PASSWORD@]HOST[:PORT], sqlite:FILE, ndjson:FILE (- = standard "
                  "output) or null: (default: ELASTICSEARCH_URL, else http://localhost:9200)")
@@ -219,7 +221,7 @@ void Define(CLI::App& app, Raw& raw) {
   app.add_option("--id", to.ids, "preview: id of a document, may be repeated")
       ->type_name("ID")
       ->group(others)
-      ->expected(1)
+      ->allow_extra_args(false)  // one value per --id
       ->take_all();
 
   const std::string output = "Output";

@@ -49,6 +49,11 @@ base::Result<std::unique_ptr<HttpPage>> HttpPage::Start(const ListenAddress& add
   State* const s = state.get();
   httplib::Server& server = s->server;
   server.new_task_queue = [] { return new httplib::ThreadPool(kThreads); };  // httplib owns it
+  // The default also sets SO_REUSEPORT, with which two daemons would share one port without a word.
+  server.set_socket_options([](socket_t socket) {
+    const int yes = 1;
+    setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  });
   server.set_payload_max_length(kMaxRequestBytes);
   server.set_read_timeout(kTimeoutSeconds);
   server.set_write_timeout(kTimeoutSeconds);
