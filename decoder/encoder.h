@@ -9,6 +9,7 @@
 #error "include decoder/encoder.h before decoder/pg.h: server macros break standard headers"
 #endif
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <msgpack/pack.hpp>
@@ -53,7 +54,7 @@ template <typename Sink>
 class Encoder {
  public:
   // The sink outlives the encoder.
-  explicit Encoder(Sink& sink) : out_(sink) {}
+  explicit Encoder(Sink& sink) : sink_(sink), out_(sink) {}
 
   // Starts a frame. Any number of whole records follow.
   void Version() { out_.pack_uint8(kVersion); }
@@ -147,11 +148,9 @@ class Encoder {
         out_.pack_uint64(value.natural);
         return;
       case Kind::kFloat:
-        out_.pack_float(value.single_float);
-        return;
+        return Float<4>(kFloat32, std::bit_cast<uint32_t>(value.single_float));
       case Kind::kDouble:
-        out_.pack_double(value.double_float);
-        return;
+        return Float<8>(kFloat64, std::bit_cast<uint64_t>(value.double_float));
       case Kind::kText:
         return Text(value.text);
       case Kind::kRawText:
@@ -198,11 +197,30 @@ class Encoder {
   template <size_t kBytes>
   void BigEndian(Ext type, uint64_t value) {
     char bytes[kBytes];
+    PutBigEndian<kBytes>(bytes, value);
+    Extension(type, {bytes, kBytes});
+  }
+
+  // Not pack_float: that one writes 2.0 as the integer 2 and loses the sign of -0.0.
+  template <size_t kBytes>
+  void Float(char head, uint64_t bits) {
+    char bytes[1 + kBytes];
+    bytes[0] = head;
+    PutBigEndian<kBytes>(bytes + 1, bits);
+    sink_.write(bytes, sizeof(bytes));
+  }
+
+  template <size_t kBytes>
+  static void PutBigEndian(char* bytes, uint64_t value) {
     for (size_t i = 0; i < kBytes; ++i) {
       bytes[i] = static_cast<char>(value >> (8 * (kBytes - 1 - i)));
     }
-    Extension(type, {bytes, kBytes});
   }
+
+  static constexpr char kFloat32 = '\xca';  // msgpack's head bytes
+  static constexpr char kFloat64 = '\xcb';
+
+  Sink& sink_;
 
   msgpack::packer<Sink> out_;
 };
