@@ -197,6 +197,11 @@ void Build(RelationCache* cache, RelationEntry* entry, Relation relation) {
     entry->old_slot = MakeSingleTupleTableSlot(desc, &TTSOpsHeapTuple);
   }
   pg::Enter(caller);
+  if (entry->targets == nullptr) {
+    // Many relations that come and go are none of ours: remember no more of them than that.
+    MemoryContextDelete(entry->context);
+    entry->context = nullptr;
+  }
   entry->valid = invalidations == cache->invalidations;
 }
 
