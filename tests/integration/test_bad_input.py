@@ -15,8 +15,8 @@ from harness.postgres import ROLE
 def check(finished, status, *words):
     """One paragraph, the words in it, and nothing that must not be there."""
     finished.expect(status)
-    text = finished.stderr.strip()
-    assert text, f"nothing on standard error\n{finished!r}"
+    text = finished.output.strip()  # validate reports on standard output, all others on standard error
+    assert text, f"nothing was printed\n{finished!r}"
     paragraph = re.split(r"\n\s*\n", text)[-1]
     assert "\n\n" not in text, f"more than one paragraph\n{finished!r}"
     assert len(paragraph) < 2000, f"too long for a paragraph: {len(paragraph)}\n{finished!r}"
