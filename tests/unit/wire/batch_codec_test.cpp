@@ -70,7 +70,7 @@ TEST(BatchCodec, GivesBackWhatItPacked) {
   const uint32_t seed = std::random_device{}();
   SCOPED_TRACE("seed " + std::to_string(seed));
   Random random(seed);
-  for (int i = 0; i < 300; ++i) {
+  for (int i = 0; i < 100; ++i) {
     const model::Batch batch = AnyBatch(&random);
     const std::string packed = PackBatch(batch);
     EXPECT_LE(packed.size(), PackedSizeBound(batch));
@@ -189,7 +189,7 @@ TEST(BatchCodec, SurvivesMutations) {
   const uint32_t seed = std::random_device{}();
   SCOPED_TRACE("seed " + std::to_string(seed));
   Random random(seed);
-  for (int i = 0; i < 3000; ++i) {
+  for (int i = 0; i < 600; ++i) {
     model::Batch batch = AnyBatch(&random);
     if (batch.touches.size() > 2) batch.touches.resize(2);
     std::string packed = PackBatch(batch);
