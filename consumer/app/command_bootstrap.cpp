@@ -113,12 +113,9 @@ base::Status Bootstrap(const Config& config, bool apply, FILE* out) {
   if (apply && HasErrors(*checks)) {
     std::string failures;
     for (const base::Error& failure : ApplyAll(config, *resolved, *connection, *checks, out)) {
-      failures += failure.message + "; ";
+      failures += (failures.empty() ? "" : "\n") + failure.message;
     }
-    if (!failures.empty()) {
-      return base::Refused(
-          fmt::format("bootstrap --apply: {}nothing else was left undone", failures));
-    }
+    if (!failures.empty()) return base::Refused(std::move(failures)).While("bootstrap --apply");
     auto file = ReadSchemaFile(config);
     if (!file) return std::move(file).error();
     resolved = ResolveSchema(config, *file, *connection);

@@ -134,11 +134,12 @@ CheckResult IdentityCheck(const schema::TableUse& use, const schema::CatalogTabl
   }
   check.level = CheckLevel::kError;
   check.what = fmt::format(
-      "{}: replica identity {}: deletes and updates carry {} old values, but documents are found "
+      "{}: replica identity {}: deletes and updates carry {}, but documents are found "
       "by "
       "{}",
       name, present,
-      plan.carried.empty() ? "no" : fmt::format("only the ({})", Joined(plan.carried)),
+      plan.carried.empty() ? "no old values"
+                           : fmt::format("only the old values of ({})", Joined(plan.carried)),
       Joined(plan.missing));
   check.remedy = plan.statement;
   if (!table.is_owner) check.remedy += " (as the table's owner)";

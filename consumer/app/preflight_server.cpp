@@ -165,7 +165,11 @@ base::Status TryPlugin(pg::Connection& connection, std::vector<CheckResult>* che
     CheckResult check;
     check.level = CheckLevel::kError;
     check.what = "plugin pgsync is not in the server's setting output_plugin_libraries";
-    for (std::string& name : names) name = schema::QuotedIdentifier(name);
+    for (std::string& name : names) {
+      const bool plain =
+          name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string::npos;
+      if (!plain) name = schema::QuotedIdentifier(name);
+    }
     check.remedy = source::AllowPluginStatement(fmt::format("{}", fmt::join(names, ", ")));
     if (list.empty()) {
       check.remedy +=

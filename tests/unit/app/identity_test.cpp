@@ -102,8 +102,8 @@ TEST(IdentityCheck, NamesTableColumnAndStatement) {
   const CheckResult check = IdentityCheck(Use({"id", "p_id"}), Table());
   EXPECT_EQ(check.level, CheckLevel::kError);
   EXPECT_EQ(check.what,
-            "public.c: replica identity DEFAULT: deletes and updates carry only the (id) old "
-            "values, but documents are found by p_id");
+            "public.c: replica identity DEFAULT: deletes and updates carry only the old "
+            "values of (id), but documents are found by p_id");
   EXPECT_EQ(check.remedy, "ALTER TABLE \"public\".\"c\" REPLICA IDENTITY FULL;");
   EXPECT_EQ(check.apply_sql, std::vector<std::string>{check.remedy});
 }
