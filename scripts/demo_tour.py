@@ -62,7 +62,7 @@ class SqliteTarget:
         return found
 
     def search(self, words):
-        rows = self.query("""SELECT d.body FROM documents_fts f JOIN documents d ON d.rowid = f.rowid
+        rows = self.query("""SELECT d.body FROM documents_fts f JOIN documents d ON d.docid = f.rowid
                              WHERE documents_fts MATCH ? ORDER BY bm25(documents_fts) LIMIT 5""", words)
         return [parse(row[0]) for row in rows]
 
