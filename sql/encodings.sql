@@ -19,6 +19,21 @@ SELECT slot_name FROM pgsync_create_slot('regress');
 CREATE TABLE t (id int PRIMARY KEY, v text, a text[]);
 INSERT INTO t VALUES (1, 'plain', '{a}'), (2, E'\xc3\xa9', '{}'), (3, E'\xff\xfe', ARRAY[E'\xff']);
 SELECT r->'row'->0, r->'row'->1 ? 'raw' AS is_raw, encode(convert_to(COALESCE(r->'row'->1->>'raw', r->'row'->>1), 'SQL_ASCII'), 'escape'), r->'row'->2 FROM pg_logical_slot_get_binary_changes('regress', NULL, NULL, 'proto_version', '1'), pgsync_decode(data) r WHERE r->>'record' = 'insert';
+-- a name has no raw form: an error in the middle of decoding, after which the session is as it was
+SET DateStyle = 'German';
+DO $$ BEGIN
+  EXECUTE format('CREATE TABLE %I (id int)', E'\xff');
+  EXECUTE format('INSERT INTO %I VALUES (1)', E'\xff');
+END $$;
+INSERT INTO t VALUES (4, 'after', NULL);
+DO $$ BEGIN
+  PERFORM pg_logical_slot_peek_binary_changes('regress', NULL, NULL, 'proto_version', '1');
+  RAISE NOTICE 'not refused';
+EXCEPTION WHEN untranslatable_character THEN
+  RAISE NOTICE 'refused; DateStyle is %', current_setting('DateStyle');
+END $$;
+SELECT r->'row' FROM pg_logical_slot_get_binary_changes('regress', NULL, NULL, 'proto_version', '1', 'tables', 'public.t'), pgsync_decode(data) r WHERE r->>'record' = 'insert';
+SHOW DateStyle;
 SELECT pg_drop_replication_slot('regress');
 \c :before
 DROP DATABASE pgsync_latin1;

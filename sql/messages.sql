@@ -15,6 +15,8 @@ BEGIN;
 SELECT 'sent' FROM pg_logical_emit_message(true, 'pgsync', 'rolled back');
 SELECT 'sent' FROM pg_logical_emit_message(false, 'pgsync', 'stays');
 ROLLBACK;
+-- decoding ends at the flushed WAL, and only a commit flushes what a rollback and a message left behind
+INSERT INTO t VALUES (3);
 SELECT * FROM records('regress');
 DROP TABLE t;
 SELECT pg_drop_replication_slot('regress');
