@@ -200,10 +200,10 @@ class Tour:
         def all_done():
             nonlocal at_first
             part = left[-200:]
-            documents = self.target.get(part)
+            documents = self.target.get(list({first, *part}))
             waiting = [i for i in part if not done(documents.get(i))]
-            if len(waiting) < len(part):
-                at_first = at_first or time.monotonic() - started
+            if at_first is None and (done(documents.get(first)) or len(waiting) < len(part)):
+                at_first = time.monotonic() - started
             left[len(left) - len(part):] = waiting
             return not left
 
