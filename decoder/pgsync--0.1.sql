@@ -22,3 +22,5 @@ CREATE VIEW pgsync_slots AS
       FROM pg_catalog.pg_replication_slots AS s
      WHERE s.plugin OPERATOR(pg_catalog.=) 'pgsync';
 COMMENT ON VIEW pgsync_slots IS 'slots of output plugin pgsync: how far behind, and whether their WAL is still there';
+-- as pg_replication_slots itself
+GRANT SELECT ON pgsync_slots TO PUBLIC;
