@@ -48,14 +48,15 @@ std::optional<bool> ReadBoolean(const Json& value, const std::string& path, Find
 std::vector<std::string> ReadStrings(const Json& value, const std::string& path,
                                      Findings* findings);
 
-// Reports every key of `object` that is not in `known` (`unknown key "colums"; allowed: …; did you
-// mean "columns"?`, with `noun` for "key"), at the object's path or, with `at_key`, at the key's
-// own, and every key that is not supported yet at its own path. REQUIRES: object.is_object().
 struct KeyCheck {
   std::string_view noun = "key";
   bool at_key = false;
   bool comments = false;  // keys that start with _ or equal $schema are free
 };
+
+// Reports every key of `object` that is not in `known` (`unknown key "colums"; allowed: …; did you
+// mean "columns"?`, with `noun` for "key"), at the object's path or, with `at_key`, at the key's
+// own, and every key that is not supported yet at its own path. REQUIRES: object.is_object().
 void CheckKeys(const Json& object, const std::vector<KnownKey>& known, const KeyCheck& how,
                const std::string& path, Findings* findings);
 
