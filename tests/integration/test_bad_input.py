@@ -149,7 +149,7 @@ def test_unknown_key(ready, work, command):
 
 def test_unknown_top_level_key_needs_no_database(ready, work):
     edited_schema(ready, work, lambda d: d.update(mapings={}))
-    check(ready.command("validate", "--offline", server=False), 2, 'unknown key "mapings"', 'did you mean "mapping"')
+    check(ready.command("validate", "--offline", server=False), 2, 'unknown key "mapings"', 'did you mean "mapping')
 
 
 def test_all_findings_at_once(ready, work):

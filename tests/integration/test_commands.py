@@ -142,7 +142,7 @@ def test_run_once_to_ndjson(shop, work):
 def test_run_once_to_standard_output(shop):
     shop.bootstrap()
     r = shop.bare("run", "--once", shop.schema, "--target", "ndjson:-", "--queue", "memory:").expect(0)
-    lines = [json.loads(line) for line in r.stdout.splitlines()]  # nothing but documents goes there
+    lines = [json.loads(line) for line in r.stdout.rstrip("\n").split("\n")]  # nothing but documents goes there
     sources = {a["index"]["_id"]: s for a, s in zip(lines[::2], lines[1::2])}
     assert not oracle.difference(oracle.expected(shop.server, shop.data.database, shop.data.query), sources)
 

@@ -47,7 +47,7 @@ class EngineStub:
         return request("GET", f"{self.url}/_stub/counters")
 
     def log(self):
-        return [json.loads(line) for line in request("GET", f"{self.url}/_stub/log", raw=True).splitlines()]
+        return [json.loads(line) for line in request("GET", f"{self.url}/_stub/log", raw=True).split("\n") if line]
 
     # ---- as a target of the oracle ----
     def hits(self, index):
@@ -58,7 +58,7 @@ class EngineStub:
             if e.status == 404:
                 return []
             raise
-        return [json.loads(line) for line in text.splitlines()]
+        return [json.loads(line) for line in text.split("\n") if line]
 
     def documents(self, index):
         return {h["_id"]: h["_source"] for h in self.hits(index)}
