@@ -1,9 +1,12 @@
 // `run`: checks that nothing can get lost, then hands over to the pipeline.
+#include <algorithm>
+#include <cstdio>
 #include <optional>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "consumer/app/bootstrap.h"
 #include "consumer/app/commands.h"
 #include "consumer/app/http_page.h"
 #include "consumer/app/pipeline.h"
@@ -108,6 +111,18 @@ Result<Origin> FindOrigin(pg::Connection& connection, const ResolvedSchema& sche
                 (*slot)->confirmed_flush};
 }
 
+// ELASTICSEARCH and OPENSEARCH only say which engine is meant; which one answers is seen.
+Status CheckEngine(const TargetConfig& target, const std::string& found) {
+  const std::string& expected = target.expected_engine;
+  if (target.kind != TargetConfig::Kind::kHttp || expected.empty()) return {};
+  const bool is_opensearch = found.find("OpenSearch") != std::string::npos;
+  if (is_opensearch == (expected == "opensearch")) return {};
+  return base::Usage(fmt::format(
+      "ELASTICSEARCH/OPENSEARCH ask for {}, but the target is {}; unset them, or correct "
+      "ELASTICSEARCH_URL",
+      expected == "opensearch" ? "OpenSearch" : "Elasticsearch", found));
+}
+
 PipelineSettings SettingsOf(const Config& config, const ResolvedSchema& schema) {
   PipelineSettings settings;
   settings.postgres = config.postgres;
@@ -117,6 +132,7 @@ PipelineSettings SettingsOf(const Config& config, const ResolvedSchema& schema) 
   settings.workers = config.workers;
   settings.rows_per_chunk = static_cast<uint32_t>(config.block_size);
   settings.keys_per_chunk = static_cast<uint32_t>(config.filter_chunk_size);
+  settings.bulk_bytes = std::min(settings.bulk_bytes, config.target.http.max_bulk_bytes);
   settings.once = config.once;
   settings.log_interval = config.log_interval;
   return settings;
@@ -125,6 +141,10 @@ PipelineSettings SettingsOf(const Config& config, const ResolvedSchema& schema) 
 }  // namespace
 
 Status CommandRun(const Config& config, base::StopSignal& drain, base::Logger& log) {
+  if (config.create) {
+    if (auto status = Bootstrap(config, true, stderr); !status) return status;
+  }
+
   // The schema file against the database.
   auto schema = LoadResolvedSchema(config);
   if (!schema) return schema.error();
@@ -148,6 +168,7 @@ Status CommandRun(const Config& config, base::StopSignal& drain, base::Logger& l
   if (auto status = queue->Probe(); !status) return status;
   const std::unique_ptr<sink::Target> target = MakeTarget(config, schema->trees, log);
   if (auto status = target->Probe(); !status) return status;
+  if (auto status = CheckEngine(config.target, target->Describe()); !status) return status;
 
   // From here source, queue and target are known to work, and the position is one that loses
   // nothing.

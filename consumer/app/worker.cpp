@@ -155,6 +155,15 @@ Status Worker::RebuildAll(const model::Rebuild& rebuild, std::span<const uint32_
     if (plan->ByKey() && after.empty()) break;
   }
   if (!rebuild.sweep) return {};
+  if (!tree.versioned) {
+    return base::Refused(
+        fmt::format("index {}: its root table was truncated, and with \"version\": false nobody "
+                    "can tell documents of before from "
+                    "those of after. Run `pgsync-consumer teardown SCHEMA`, then `pgsync-consumer "
+                    "bootstrap --apply SCHEMA`, and start "
+                    "again: it is loaded anew",
+                    tree.index));
+  }
   context_.fence.Leave(ticket_);
   const bool alone = context_.fence.WaitForEarlier(context_.drain);
   ticket_ = context_.fence.Enter();

@@ -29,13 +29,16 @@ void Histogram::Observe(uint64_t microseconds) {
 }
 
 uint64_t Histogram::Quantile(double quantile) const {
-  const uint64_t wanted = static_cast<uint64_t>(quantile * static_cast<double>(Count()));
+  const uint64_t count = Count();
+  if (count == 0) return 0;
+  const uint64_t wanted =
+      std::min(count - 1, static_cast<uint64_t>(quantile * static_cast<double>(count)));
   uint64_t seen = 0;
   for (int i = 0; i < kBuckets; ++i) {
     seen += Bucket(i);
     if (seen > wanted) return uint64_t{1} << i;
   }
-  return Count() == 0 ? 0 : uint64_t{1} << (kBuckets - 1);
+  return uint64_t{1} << (kBuckets - 1);
 }
 
 Counter& Metrics::counter(const std::string& name, const std::string& help) {

@@ -165,7 +165,11 @@ class MemoryConsumer : public Consumer {
     std::deque<Waiting>& waiting = shared_->Of(lane).waiting;
     std::vector<Entry> entries;
     size_t bytes = 0;
-    while (!waiting.empty() && (entries.empty() || bytes + waiting.front().bytes <= max_bytes)) {
+    // A range of the load is much work in few bytes: one at a time, so that all workers get some
+    // and changes overtake them.
+    const size_t most = lane == Lane::kLoad ? 1 : SIZE_MAX;
+    while (!waiting.empty() && entries.size() < most &&
+           (entries.empty() || bytes + waiting.front().bytes <= max_bytes)) {
       Waiting& next = waiting.front();
       bytes += next.bytes;
       entries.push_back({lane, next.id, next.batch});

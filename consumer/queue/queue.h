@@ -67,7 +67,8 @@ class Consumer {
   virtual ~Consumer() = default;
 
   // Returns entries of one lane, at least one and at most about `max_bytes`, waiting for the first
-  // up to `wait`; none after that. kReconnect / kRetry as for Producer.
+  // up to `wait`; none after that. From the load lane always one: a range is much work in few
+  // bytes. kReconnect / kRetry as for Producer.
   virtual base::Result<std::vector<Entry>> Take(size_t max_bytes,
                                                 std::chrono::milliseconds wait) = 0;
 

@@ -140,9 +140,9 @@ return {'cleared'}
 // Replies {lane, {{id, {field, value…}}…}}, without entries when both lanes have nothing new.
 inline constexpr std::string_view kTakeScript = R"lua(
 local most_bytes, most_entries = tonumber(ARGV[2]), tonumber(ARGV[3])
-local function take(key)
+local function take(key, most)
   local taken, bytes = {}, 0
-  while bytes < most_bytes and #taken < most_entries do
+  while bytes < most_bytes and #taken < most do
     local reply = redis.call('XREADGROUP', 'GROUP', 'workers', ARGV[1], 'COUNT', 1, 'STREAMS',
                              key, '>')
     if not reply then break end
@@ -152,9 +152,9 @@ local function take(key)
   end
   return taken
 end
-local taken = take(KEYS[1])
+local taken = take(KEYS[1], most_entries)
 if #taken > 0 then return {'stream', taken} end
-return {'load', take(KEYS[2])}
+return {'load', take(KEYS[2], 1)}
 )lua";
 
 // KEYS = meta, lane, lane:sizes. ARGV = name of the lane, ids…. Replies how many entries it

@@ -25,6 +25,7 @@ TEST(Histogram, FindsTheBucketOfAQuantile) {
   EXPECT_EQ(histogram.Quantile(0.89), 128u);
   EXPECT_EQ(histogram.Quantile(0.95), 65536u);
   EXPECT_EQ(histogram.Quantile(0.99), 65536u);
+  EXPECT_EQ(histogram.Quantile(1.0), 65536u);
 }
 
 TEST(Histogram, HoldsTheExtremes) {

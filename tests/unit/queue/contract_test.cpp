@@ -115,6 +115,13 @@ TEST_P(QueueContract, TakesTheStreamsLaneFirstAndNeverMixes) {
   EXPECT_EQ(second[0].batch.ranges, LoadBatch(0).ranges);
 }
 
+TEST_P(QueueContract, TakesOneRangeOfTheLoadAtATime) {
+  Add(Lane::kLoad, LoadBatch(0));
+  Add(Lane::kLoad, LoadBatch(1));
+  EXPECT_EQ(Take().size(), 1u);
+  EXPECT_EQ(Take().size(), 1u);
+}
+
 TEST_P(QueueContract, RefusesWhatExceedsTheLimitUntilSomethingIsDone) {
   Make({.stream_bytes = 5000, .load_bytes = 5000});
   uint64_t added = 0;
