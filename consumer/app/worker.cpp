@@ -64,7 +64,7 @@ void Worker::Run() {
     bool warned = false;
     while (true) {
       ticket_ = context_.fence.Enter();
-      Status done = Process(*entries);
+      Status done = Process(&*entries);
       context_.fence.Leave(ticket_);
       if (done) break;
       if (!Passing(done.error())) return context_.fail(std::move(done).error());
@@ -85,12 +85,14 @@ void Worker::Run() {
   }
 }
 
-Status Worker::Process(const std::vector<queue::Entry>& entries) {
+// Ranges in `entries` shrink as their parts are done: when this is called again after an error,
+// only the rest is built.
+Status Worker::Process(std::vector<queue::Entry>* entries) {
   std::vector<model::Touch> touches;
   std::vector<model::Rebuild> rebuilds;
   std::vector<uint32_t> xids;
   base::Lsn lsn;
-  for (const queue::Entry& entry : entries) {
+  for (const queue::Entry& entry : *entries) {
     const model::Batch& batch = entry.batch;
     touches.insert(touches.end(), batch.touches.begin(), batch.touches.end());
     rebuilds.insert(rebuilds.end(), batch.rebuilds.begin(), batch.rebuilds.end());
@@ -110,14 +112,14 @@ Status Worker::Process(const std::vector<queue::Entry>& entries) {
   for (const model::Rebuild& rebuild : rebuilds) {
     if (auto status = RebuildAll(rebuild, xids); !status) return status;
   }
-  for (const queue::Entry& entry : entries) {
-    for (const model::LoadRange& range : entry.batch.ranges) {
+  for (queue::Entry& entry : *entries) {
+    for (model::LoadRange& range : entry.batch.ranges) {
       uint64_t documents = 0;
       const auto emit = [&](assemble::Built built) {
         documents += built.request.items.size();
         return Write(std::move(built), {});
       };
-      if (auto status = builder_.BuildRange(range, {}, emit); !status) return status;
+      if (auto status = builder_.BuildRange(&range, {}, emit); !status) return status;
       context_.board.MarkDone(range, documents);
     }
   }
@@ -151,7 +153,7 @@ Status Worker::RebuildAll(const model::Rebuild& rebuild, std::span<const uint32_
     } else {
       range = plan->Range(tree.number, chunk);
     }
-    if (auto status = builder_.BuildRange(range, xids, emit); !status) return status;
+    if (auto status = builder_.BuildRange(&range, xids, emit); !status) return status;
     if (plan->ByKey() && after.empty()) break;
   }
   if (!rebuild.sweep) return {};

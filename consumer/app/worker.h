@@ -22,7 +22,7 @@ class Worker {
   void Run();
 
  private:
-  base::Status Process(const std::vector<queue::Entry>& entries);
+  base::Status Process(std::vector<queue::Entry>* entries);
   base::Status RebuildAll(const model::Rebuild& rebuild, std::span<const uint32_t> xids);
   base::Status Write(assemble::Built built, base::Lsn lsn);
 

@@ -31,6 +31,8 @@ std::vector<pg::Param> ArrayParams(const std::vector<std::vector<std::string>>& 
   return params;
 }
 
+constexpr int kTriesOfAChunk = 5;
+
 base::Error Stopping() { return base::Retry("stopping"); }
 
 }  // namespace
@@ -44,7 +46,8 @@ Builder::Builder(BuilderSettings settings, const std::vector<DocumentTree>& tree
       documents_(metrics.counter("pgsync_build_documents_total", "documents and deletions built")),
       invisible_(metrics.counter("pgsync_build_invisible_total",
                                  "snapshots thrown away because they did not show their batch")),
-      build_time_(metrics.histogram("pgsync_build_seconds", "time to read and write one chunk")) {
+      build_time_(metrics.histogram("pgsync_build_seconds", "time to read one chunk")),
+      keys_pace_(settings_.keys_per_chunk, 1, settings_.keys_per_chunk) {
   for (const DocumentTree& tree : trees_) statements_.push_back(MakeStatements(tree));
   for (size_t i = 0; i < trees_.size(); ++i) writers_.emplace_back(trees_[i], statements_[i]);
 }
@@ -91,15 +94,29 @@ Status Builder::BuildTouched(std::vector<model::Touch> touches, std::span<const 
 
   for (size_t i = 0; i < trees_.size(); ++i) {
     const size_t total = roots[i].empty() ? 0 : roots[i][0].size();
-    for (size_t begin = 0; begin < total; begin += settings_.keys_per_chunk) {
+    int failures = 0;
+    for (size_t begin = 0; begin < total;) {
       if (stop_.Requested() && begin > 0) return Stopping();
-      const size_t end = std::min<size_t>(begin + settings_.keys_per_chunk, total);
+      const size_t end = std::min<size_t>(begin + keys_pace_.Now(), total);
       Keys chunk;
       for (const auto& column : roots[i]) {
         chunk.emplace_back(column.begin() + static_cast<ptrdiff_t>(begin),
                            column.begin() + static_cast<ptrdiff_t>(end));
       }
-      if (auto status = BuildKeys(trees_[i], chunk, xids, emit); !status) return status;
+      const auto started = steady_clock::now();
+      if (auto status = BuildKeys(trees_[i], chunk, xids, emit); !status) {
+        // Too slow, most likely. Only this chunk is built again, in smaller pieces: a fan-out must
+        // not begin from its start.
+        keys_pace_.Failed();
+        if (status.error().kind != base::ErrorKind::kRetry || stop_.Requested() ||
+            ++failures > kTriesOfAChunk) {
+          return status;
+        }
+        continue;
+      }
+      keys_pace_.Took(steady_clock::now() - started);
+      failures = 0;
+      begin = end;
     }
   }
   return {};
@@ -210,37 +227,55 @@ Status Builder::BuildKeys(const DocumentTree& tree, const Keys& keys,
   return BuildChunk(tree, statements_[tree.number].root_by_key, params, xids, emit);
 }
 
-Status Builder::BuildRange(const model::LoadRange& range, std::span<const uint32_t> xids,
+Status Builder::BuildRange(model::LoadRange* range, std::span<const uint32_t> xids,
                            const Emit& emit) {
-  if (range.document >= trees_.size()) {
+  if (range->document >= trees_.size()) {
     return base::Fatal(fmt::format(
-        "a load range names document {}, which the schema file does not have", range.document));
+        "a load range names document {}, which the schema file does not have", range->document));
   }
-  const DocumentTree& tree = trees_[range.document];
-  const TreeStatements& statements = statements_[range.document];
+  const DocumentTree& tree = trees_[range->document];
+  if (!range->by_key) return BuildPages(tree, range, xids, emit);
   std::vector<pg::Param> params;
-  if (range.by_key) {
-    params.insert(params.end(), range.after_key.begin(), range.after_key.end());
-    params.insert(params.end(), range.through_key.begin(), range.through_key.end());
-    const NodeStatement& statement =
-        statements.root_by_key_range[!range.after_key.empty()][!range.through_key.empty()];
-    return BuildChunk(tree, statement, params, xids, emit);
-  }
+  params.insert(params.end(), range->after_key.begin(), range->after_key.end());
+  params.insert(params.end(), range->through_key.begin(), range->through_key.end());
+  const NodeStatement& statement =
+      statements_[tree.number]
+          .root_by_key_range[!range->after_key.empty()][!range->through_key.empty()];
+  return BuildChunk(tree, statement, params, xids, emit);
+}
 
+Status Builder::BuildPages(const DocumentTree& tree, model::LoadRange* range,
+                           std::span<const uint32_t> xids, const Emit& emit) {
   std::string heap;
   const Status named = WithConnection([&]() -> Status {
-    auto name = HeapName(range.relation);
+    auto name = HeapName(range->relation);
     if (!name) return name.error();
     heap = std::move(*name);
     return {};
   });
   if (!named) return named;
   if (heap.empty()) return {};  // a partition that was dropped or detached meanwhile has no rows
-  NodeStatement statement = statements.root_by_pages;
+  NodeStatement statement = statements_[tree.number].root_by_pages;
   statement.sql.replace(statement.sql.find(kHeapMark), std::string(kHeapMark).size(), heap);
-  params.emplace_back(fmt::format("({},0)", range.first_page));
-  params.emplace_back(fmt::format("({},0)", range.end_page));
-  return BuildChunk(tree, statement, params, xids, emit);
+
+  if (!pages_pace_) {
+    const uint32_t pages = std::max(1u, range->end_page - range->first_page);
+    pages_pace_.emplace(std::max(1u, pages / 4), 1, pages);
+  }
+  while (range->first_page < range->end_page) {
+    if (stop_.Requested()) return Stopping();
+    const uint32_t end = std::min(range->first_page + pages_pace_->Now(), range->end_page);
+    const std::vector<pg::Param> params = {fmt::format("({},0)", range->first_page),
+                                           fmt::format("({},0)", end)};
+    const auto started = steady_clock::now();
+    if (auto status = BuildChunk(tree, statement, params, xids, emit); !status) {
+      pages_pace_->Failed();
+      return status;
+    }
+    pages_pace_->Took(steady_clock::now() - started);
+    range->first_page = end;
+  }
+  return {};
 }
 
 Result<std::string> Builder::HeapName(uint32_t relation) {

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "consumer/assemble/document_writer.h"
+#include "consumer/assemble/pace.h"
 #include "consumer/assemble/snapshot.h"
 #include "consumer/assemble/statements.h"
 #include "consumer/base/backoff.h"
@@ -35,7 +36,7 @@ struct BuilderSettings {
   pg::Target postgres;
   std::string database;
   std::string work_mem;            // "" = the server's
-  uint32_t keys_per_chunk = 5000;  // roots read in one snapshot
+  uint32_t keys_per_chunk = 5000;  // at most: roots read in one snapshot
   size_t bulk_bytes = 5u << 20;    // a request is handed over when its body has reached this
 };
 
@@ -59,8 +60,9 @@ class Builder {
   base::Status BuildTouched(std::vector<model::Touch> touches, std::span<const uint32_t> xids,
                             const Emit& emit);
 
-  // Builds the documents of one part of a root table.
-  base::Status BuildRange(const model::LoadRange& range, std::span<const uint32_t> xids,
+  // Builds the documents of one part of a root table. Pages that are done are taken off the front
+  // of `range`, so that after an error only the rest is built again.
+  base::Status BuildRange(model::LoadRange* range, std::span<const uint32_t> xids,
                           const Emit& emit);
 
   // The version of a snapshot that shows all of `xids`, for a sweep.
@@ -97,6 +99,8 @@ class Builder {
   base::Status WaitForVisibility(base::Backoff* backoff,
                                  std::chrono::steady_clock::time_point since, bool* warned);
   base::Result<std::string> HeapName(uint32_t relation);
+  base::Status BuildPages(const schema::DocumentTree& tree, model::LoadRange* range,
+                          std::span<const uint32_t> xids, const Emit& emit);
 
   BuilderSettings settings_;
   const std::vector<schema::DocumentTree>& trees_;
@@ -109,6 +113,8 @@ class Builder {
   base::Histogram& build_time_;
   std::optional<pg::Connection> connection_;
   std::unordered_map<uint32_t, std::string> heap_names_;
+  Pace keys_pace_;
+  std::optional<Pace> pages_pace_;  // known with the first range
 };
 
 }  // namespace assemble

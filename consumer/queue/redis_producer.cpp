@@ -142,6 +142,19 @@ base::Result<Depth> RedisProducer::DepthOf(Lane lane) {
 }
 
 base::Result<Depth> RedisProducer::ReadDepth(Lane lane) {
+  if (!open_) {  // somebody else's queue, looked at from outside
+    const std::string entries = std::string(NameOf(lane)) + "_entries";
+    const std::string bytes = std::string(NameOf(lane)) + "_bytes";
+    auto counts = connection_.Command({"HMGET", keys_->meta, entries, bytes});
+    if (!counts.ok()) return std::move(counts).error();
+    const auto count = [&](size_t i) -> size_t {
+      size_t value = 0;
+      const std::string_view text = TextOf(ItemOf(counts->get(), i));
+      std::from_chars(text.data(), text.data() + text.size(), value);
+      return value;
+    };
+    return Depth{count(0), count(1)};
+  }
   auto reply = RunChecked(kDepthScript, {NameOf(lane)});
   if (!reply.ok()) return std::move(reply).error();
   return Depth{NumberOf(ItemOf(reply->get(), 1)), NumberOf(ItemOf(reply->get(), 2))};
