@@ -1,8 +1,6 @@
 """Debian's whole package index on a real engine: the number of documents, 200 random ones, and all of them, after the load and
 after each of five changes, through Redis and through the memory queue."""
-import pytest
-
-from harness import datasets, oracle
+from harness import oracle
 
 CHANGES = {
     "a maintainer with over 1,000 packages is renamed": """
@@ -18,16 +16,7 @@ CHANGES = {
 }
 
 
-@pytest.fixture(params=["redis-everything", "memory-24000"])
-def debian_and_queue(request, postgres):
-    """All packages through Redis; through the memory queue a sample that still has a maintainer of over 1,000, to save minutes."""
-    if request.param == "memory-24000":
-        return datasets.debian(postgres, limit=24000), "memory:"
-    return request.getfixturevalue("debian"), request.getfixturevalue("redis")
-
-
-def test_documents_equal_tables(scenario, debian_and_queue, engine):
-    debian, queue = debian_and_queue
+def test_documents_equal_tables(scenario, debian, engine, queue):
     scenario.use(debian, target=engine, queue=queue).bootstrap()
     largest = scenario.sql("SELECT count(*) FROM package GROUP BY maintainer_id ORDER BY 1 DESC LIMIT 1")[0][0]
     assert largest > 1000
