@@ -43,7 +43,13 @@ Result<schema::SchemaFile> ReadSchemaFile(const Config& config) {
 
 Result<pg::Connection> Connect(const Config& config, const schema::SchemaFile& file,
                                bool replication) {
-  return pg::Connection::Open(config.postgres, file.Databases().front(), replication);
+  auto connection = pg::Connection::Open(config.postgres, file.Databases().front(), replication);
+  if (!connection && connection.error().kind == base::ErrorKind::kReconnect) {
+    // At start waiting helps nobody; while running it does, and there the kind stays.
+    return base::Refused(connection.error().message +
+                         "; is it running there? (PG_HOST and PG_PORT, or PG_URL)");
+  }
+  return connection;
 }
 
 Result<ResolvedSchema> ResolveSchema(const Config& config, const schema::SchemaFile& file,

@@ -72,6 +72,21 @@ class SelectList {
     for (const std::string& column : columns) Add(Qualified(alias, column) + "::text");
     return first;
   }
+  // Parts of an _id: the text of the type's output function (docs/schema-reference.md section 5),
+  // and `true`, not `t`.
+  // The cast to text differs from it where a type has a cast of its own: it strips char(n) and
+  // completes inet.
+  int AddIdTexts(const std::string& alias, const std::vector<std::string>& columns,
+                 const std::vector<std::string>& types) {
+    const int first = count_;
+    for (size_t i = 0; i < columns.size(); ++i) {
+      const std::string value = Qualified(alias, columns[i]);
+      const bool own_cast = types[i] == "bpchar" || types[i] == "inet";
+      Add(own_cast ? fmt::format("CASE WHEN {0} IS NOT NULL THEN concat({0}) END", value)
+                   : value + "::text");
+    }
+    return first;
+  }
   const std::string& text() const { return text_; }
 
  private:
@@ -97,11 +112,10 @@ NodeStatement RootByKey(const DocumentTree& tree) {
   const Node& root = tree.nodes[0];
   NodeStatement statement;
   SelectList list;
-  statement.layout.id = list.AddTexts("r", tree.id_columns);
-  for (size_t i = 0; i < tree.id_columns.size(); ++i) {
-    const int at = list.Add(fmt::format("k.v{}::text", i + 1));
-    if (i == 0) statement.layout.wanted_id = at;
-  }
+  statement.layout.id = list.AddIdTexts("r", tree.id_columns, tree.id_types);
+  std::vector<std::string> wanted;
+  for (size_t i = 0; i < tree.id_columns.size(); ++i) wanted.push_back(fmt::format("v{}", i + 1));
+  statement.layout.wanted_id = list.AddIdTexts("k", wanted, tree.id_types);
   AddLinksAndColumns(tree, root, "r", &list, &statement.layout);
   statement.sql = fmt::format("SELECT {} FROM {} LEFT JOIN {} AS r ON {}", list.text(),
                               Unnest(tree.id_types, false), Quoted(root.table),
@@ -113,7 +127,7 @@ NodeStatement RootWhere(const DocumentTree& tree, const std::string& from,
                         const std::string& condition) {
   NodeStatement statement;
   SelectList list;
-  statement.layout.id = list.AddTexts("r", tree.id_columns);
+  statement.layout.id = list.AddIdTexts("r", tree.id_columns, tree.id_types);
   AddLinksAndColumns(tree, tree.nodes[0], "r", &list, &statement.layout);
   statement.sql = fmt::format("SELECT {} FROM {} AS r{}{}", list.text(), from,
                               condition.empty() ? "" : " WHERE ", condition);
@@ -233,7 +247,7 @@ ClimbStatement Climb(const DocumentTree& tree, const schema::EntryPoint& entry) 
   }
   from += JoinsUpward(tree, parent);
   SelectList list;
-  list.AddTexts("n0", tree.id_columns);
+  list.AddIdTexts("n0", tree.id_columns, tree.id_types);
   climb.sql = fmt::format("SELECT DISTINCT {} FROM {}", list.text(), from);
   return climb;
 }

@@ -134,7 +134,9 @@ std::vector<ColumnSpec> DocumentResolver::ColumnsOf(const NodeSpec& spec,
     }
   }
   if (!columns.empty()) return columns;
+  // A user column named oid counts as the system column it once was: left out unless it is named.
   for (const CatalogColumn& column : table.columns) {
+    if (column.name == "oid") continue;
     columns.push_back({spec.path + ".columns", column.name, {column.name, {}, column.name}});
   }
   if (spec.variant == Variant::kScalar && columns.size() > 1) {

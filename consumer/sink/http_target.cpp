@@ -125,7 +125,7 @@ base::Status HttpTarget::Probe() {
           fmt::format("{} does not answer like an engine: {}; check ELASTICSEARCH_URL or --target",
                       config_.url, error.message));
     }
-    return error;
+    return std::move(error).While(config_.url);
   }
   const Json version = answer->value("version", Json::object());
   const std::string number = version.is_object() ? version.value("number", "") : "";

@@ -17,7 +17,7 @@ class StatementsTest : public ::testing::Test {
 TEST_F(StatementsTest, RootByKeyFindsAbsentRowsToo) {
   const NodeStatement statement = MakeStatements(tree_).root_by_key;
   EXPECT_EQ(statement.sql,
-            R"(SELECT r."id"::text, k.v1::text, r."author_id"::text, r."id"::text, r."id"::text, )"
+            R"(SELECT r."id"::text, k."v1"::text, r."author_id"::text, r."id"::text, r."id"::text, )"
             R"(r."id", r."title" FROM unnest($1::int4[]) AS k(v1) )"
             R"(LEFT JOIN "public"."book" AS r ON r."id" = k.v1)");
   EXPECT_EQ(statement.layout.id, 0);
@@ -64,6 +64,13 @@ TEST_F(StatementsTest, TypesWithoutWriterComeAsJson) {
   tree_.nodes[2].columns = {{"at", "at", "", 1184}, {"doc_x", "doc", "->'x'", 3802}};
   const std::string sql = MakeStatements(tree_).levels[2].sql;
   EXPECT_NE(sql.find(R"(to_json(c."at"), (c."doc"->'x') FROM)"), std::string::npos) << sql;
+}
+
+TEST_F(StatementsTest, IdOfATypeWithATextCastOfItsOwnTakesTheOutputFunction) {
+  tree_.id_types = {"bpchar"};
+  const std::string sql = MakeStatements(tree_).root_by_key.sql;
+  EXPECT_NE(sql.find(R"(CASE WHEN r."id" IS NOT NULL THEN concat(r."id") END)"), std::string::npos)
+      << sql;
 }
 
 TEST_F(StatementsTest, HostileNamesStayQuoted) {
