@@ -109,8 +109,7 @@ ReplicationStream::ReplicationStream(pg::Connection connection, std::string slot
       logger_(logger),
       received_(start),
       server_wal_end_(start),
-      flushed_(start.value),
-      sent_flushed_(start),
+      flushed_(0),
       last_feedback_(Clock::now()) {}
 
 Result<Event> ReplicationStream::Next(milliseconds wait) {

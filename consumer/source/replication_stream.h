@@ -110,6 +110,8 @@ class ReplicationStream {
   std::optional<std::string_view> pending_;  // owned by connection_, up to its next ReadCopy
   std::optional<base::Error> broken_;
   base::Lsn received_, server_wal_end_;
+  // Not `start`: a queue that was kept lets the stream begin beyond what is durable. Until
+  // SetFlushed the server is told 0/0, which it takes for "nothing new".
   std::atomic<uint64_t> flushed_;
   base::Lsn sent_flushed_;
   Clock::time_point last_feedback_;
