@@ -24,11 +24,33 @@ constexpr milliseconds kLongestBlock{1000};
 
 RedisConsumer::RedisConsumer(const RedisConfig& config, const RedisKeys* keys, Crew* crew,
                              const std::string& worker_name)
-    : connection_(config), keys_(keys), crew_(crew), name_(crew->Join(worker_name)) {}
+    : connection_(config),
+      keys_(keys),
+      crew_(crew),
+      worker_name_(worker_name),
+      name_(crew->Join(worker_name)) {}
 
 RedisConsumer::~RedisConsumer() { crew_->Leave(name_); }
 
 base::Result<std::vector<Entry>> RedisConsumer::Take(size_t max_bytes, milliseconds wait) {
+  Entries entries = TryTake(max_bytes, wait);
+  if (!entries.ok()) Rejoin();
+  return entries;
+}
+
+base::Status RedisConsumer::Done(const std::vector<Entry>& entries) {
+  base::Status done = TryDone(entries);
+  if (!done.ok()) Rejoin();
+  return done;
+}
+
+void RedisConsumer::Rejoin() {
+  held_.clear();  // they are found with the others
+  crew_->Leave(name_);
+  name_ = crew_->Join(worker_name_);
+}
+
+RedisConsumer::Entries RedisConsumer::TryTake(size_t max_bytes, milliseconds wait) {
   if (!held_.empty()) return std::exchange(held_, {});
   const Clock::time_point deadline = Clock::now() + wait;
   // Less than the time after which a silent Redis counts as gone.
@@ -148,7 +170,7 @@ base::Status RedisConsumer::Append(Lane lane, const redisReply* reply, std::vect
   return {};
 }
 
-base::Status RedisConsumer::Done(const std::vector<Entry>& entries) {
+base::Status RedisConsumer::TryDone(const std::vector<Entry>& entries) {
   for (Lane lane : {Lane::kStream, Lane::kLoad}) {
     std::vector<std::string_view> words;
     const auto send = [&]() -> base::Status {

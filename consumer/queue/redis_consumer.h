@@ -26,6 +26,12 @@ class RedisConsumer : public Consumer {
  private:
   using Entries = base::Result<std::vector<Entry>>;
 
+  Entries TryTake(size_t max_bytes, std::chrono::milliseconds wait);
+  base::Status TryDone(const std::vector<Entry>& entries);
+  // After a failure Redis may hold entries in our name that nobody works on: the reply with them
+  // was lost, or they are done and it was not told. Under a new name we find them as those of the
+  // dead.
+  void Rejoin();
   Entries TakeNew(size_t max_bytes);
   // Waits for a first entry, at most `slice`.
   Entries WaitForNew(std::chrono::milliseconds slice);
@@ -40,7 +46,8 @@ class RedisConsumer : public Consumer {
   RedisConnection connection_;
   const RedisKeys* const keys_;
   Crew* const crew_;
-  const std::string name_;
+  const std::string worker_name_;
+  std::string name_;
   std::vector<Entry> held_;  // came along with entries of the other lane: next in turn
 };
 

@@ -157,7 +157,34 @@ TEST_F(RedisQueueTest, GoesOnAfterARestartWithAllData) {
   EXPECT_EQ(producer_->LowWater()->value, 100u);
   auto taken = AfterReconnect([&] { return TakeBy(consumer_.get()); });
   ASSERT_SUCCEEDS(taken);
-  EXPECT_EQ(taken->size(), 1u) << "the first two are still this consumer's";
+  EXPECT_EQ(taken->size() + Take().size(), 3u) << "a failed call gives back what was not done";
+}
+
+TEST_F(RedisQueueTest, BringsBackWhatCouldNotBeSaidToBeDone) {
+  Add(StreamBatch(100, 200));
+  producer_->Advance(Lsn{200});
+  const std::vector<Entry> taken = Take();
+  server_.SaveDump();
+  server_.Kill();
+  EXPECT_FAILS(kRetry, consumer_->Done(taken));
+  server_.Start();
+  EXPECT_EQ(AfterReconnect([&] { return producer_->LowWater(); })->value, 100u);
+  const std::vector<Entry> again = Take();
+  ASSERT_EQ(again.size(), 1u);
+  ASSERT_SUCCEEDS(consumer_->Done(again));
+  EXPECT_EQ(producer_->LowWater()->value, 200u);
+}
+
+TEST_F(RedisQueueTest, BringsBackWhatWasTakenWithoutAnAnswer) {
+  Add(StreamBatch(100, 200));
+  // As when the connection breaks after Redis has delivered: in this consumer's name, to nobody.
+  Add(StreamBatch(200, 300));
+  ASSERT_EQ(consumer_->Take(1, kNoWait)->size(), 1u);
+  server_.Command({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
+  EXPECT_FAILS(kRetry, TakeBy(consumer_.get()));
+  size_t again = Take().size();
+  again += Take().size();
+  EXPECT_EQ(again, 2u);
 }
 
 TEST_F(RedisQueueTest, NoticesARestartWithAnOldDump) {
