@@ -58,8 +58,17 @@ template <typename Work>
 Status Builder::WithConnection(const Work& work) {
   if (auto connected = Connected(); !connected) return connected.error();
   Status status = work();
-  if (!status) connection_.reset();
-  return status;
+  if (status) return status;
+  // Class 42: a table or column is not what it was at start, or a right was taken away. Waiting
+  // does not bring it back.
+  const bool changed = connection_->SqlState().starts_with("42");
+  connection_.reset();
+  if (!changed) return status;
+  return base::Refused(
+      status.error().message +
+      "; a table of the schema file was changed, or a privilege revoked, while "
+      "running. `pgsync-consumer validate SCHEMA` says what is missing; repair it, "
+      "or adapt the schema file, then start again: nothing is lost meanwhile");
 }
 
 Result<pg::Connection*> Builder::Connected() {
