@@ -1,16 +1,19 @@
 #include "consumer/app/load_board.h"
 
+#include <functional>
 #include <nlohmann/json.hpp>
+#include <random>
 
 namespace app {
 
 LoadBoard::LoadBoard(const std::vector<model::LoadProgress>& stored) {
   for (const model::LoadProgress& progress : stored) {
-    loads_.push_back({progress, progress::ChunkTracker(progress)});
+    loads_.push_back({progress, progress::ChunkTracker(progress), {}});
   }
 }
 
-void LoadBoard::SetPlan(uint32_t document, const std::string& plan, uint32_t chunks) {
+uint32_t LoadBoard::SetPlan(uint32_t document, const std::string& plan, uint32_t chunks,
+                            bool by_key) {
   std::lock_guard lock(mutex_);
   Load& load = loads_[document];
   if (load.progress.plan != plan) {
@@ -19,7 +22,18 @@ void LoadBoard::SetPlan(uint32_t document, const std::string& plan, uint32_t chu
     load.tracker = {};
   }
   load.progress.chunks = chunks;
+  // Beyond the first gap the numbers of the last cutting by key mean nothing to the next.
+  if (by_key) load.tracker = progress::ChunkTracker(StoredProgress(load));
+  load.cut = by_key ? static_cast<uint32_t>(std::random_device{}())
+                    : static_cast<uint32_t>(std::hash<std::string>{}(plan));
   ++revision_;
+  return *load.cut;
+}
+
+model::LoadProgress LoadBoard::StoredProgress(const Load& load) {
+  model::LoadProgress progress = load.progress;
+  load.tracker.Store(&progress);
+  return progress;
 }
 
 void LoadBoard::SetChunks(uint32_t document, uint32_t chunks) {
@@ -37,6 +51,7 @@ void LoadBoard::MarkDone(const model::LoadRange& range, uint64_t documents) {
   {
     std::lock_guard lock(mutex_);
     Load& load = loads_[range.document];
+    if (load.cut != range.cut) return;
     const bool first_time =
         range.by_key ? load.tracker.MarkDoneThroughKey(range.chunk, KeyToJson(range.through_key))
                      : load.tracker.MarkDone(range.chunk);
@@ -59,9 +74,7 @@ uint32_t LoadBoard::NextUnfinished(uint32_t document, uint32_t chunk) const {
 
 model::LoadProgress LoadBoard::Progress(uint32_t document) const {
   std::lock_guard lock(mutex_);
-  model::LoadProgress progress = loads_[document].progress;
-  loads_[document].tracker.Store(&progress);
-  return progress;
+  return StoredProgress(loads_[document]);
 }
 
 bool LoadBoard::AllComplete() const {

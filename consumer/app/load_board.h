@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,12 +22,15 @@ class LoadBoard {
   explicit LoadBoard(const std::vector<model::LoadProgress>& stored);
 
   // The loader begins, or goes on with, a plan. Another plan than the stored one forgets what was
-  // done.
-  void SetPlan(uint32_t document, const std::string& plan, uint32_t chunks);
+  // done. Returns the number of this cutting of the table, which all its ranges have to carry: the
+  // same plan cuts pages the same way every time, but keys anew (`by_key`).
+  uint32_t SetPlan(uint32_t document, const std::string& plan, uint32_t chunks, bool by_key);
   // Plans by key learn their length at the end.
   void SetChunks(uint32_t document, uint32_t chunks);
   void SetComplete(uint32_t document);
 
+  // Ranges of another cutting than the present one (left in the queue, or in the hands of a worker
+  // when the load began again) are ignored: their numbers stand for other rows.
   void MarkDone(const model::LoadRange& range, uint64_t documents);
 
   bool IsDone(uint32_t document, uint32_t chunk) const;
@@ -45,8 +49,10 @@ class LoadBoard {
   struct Load {
     model::LoadProgress progress;
     progress::ChunkTracker tracker;
+    std::optional<uint32_t> cut;  // nothing before SetPlan
   };
   bool AllDone(const Load& load) const;
+  static model::LoadProgress StoredProgress(const Load& load);
 
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;

@@ -25,9 +25,9 @@ class Loader {
  private:
   base::Status LoadDocument(const schema::DocumentTree& tree);
   base::Status PutPages(const schema::DocumentTree& tree, const assemble::LoadPlan& plan,
-                        uint64_t generation);
+                        uint32_t cut, uint64_t generation);
   base::Status PutKeys(pg::Connection& connection, const schema::DocumentTree& tree,
-                       const assemble::LoadPlan& plan, uint64_t generation);
+                       const assemble::LoadPlan& plan, uint32_t cut, uint64_t generation);
   // False when the queue was opened anew or drain was requested meanwhile: nothing was added.
   base::Result<bool> Put(const model::LoadRange& range, uint64_t generation);
 

@@ -34,6 +34,7 @@ struct Rebuild {
 struct LoadRange {
   uint32_t document = 0;
   uint32_t chunk = 0;     // ordinal, from 0; what the load's progress counts
+  uint32_t cut = 0;       // which cutting of the table the ordinal belongs to (LoadBoard::SetPlan)
   uint32_t relation = 0;  // Oid of the heap the pages belong to (a partition's own)
   bool by_key = false;
   uint32_t first_page = 0, end_page = 0;            // [first, end)

@@ -36,6 +36,7 @@ enum RangeField : uint32_t {
   kRangeEndPage,
   kRangeAfterKey,
   kRangeThroughKey,
+  kRangeCut,
   kRangeFields
 };
 
@@ -187,6 +188,8 @@ class BatchVisitor : public msgpack::null_visitor {
         return &range.first_page;
       case kRangeEndPage:
         return &range.end_page;
+      case kRangeCut:
+        return &range.cut;
       default:
         return nullptr;
     }
@@ -244,6 +247,7 @@ std::string PackBatch(const model::Batch& batch) {
     packer.pack_uint32(range.end_page);
     PackStrings(range.after_key, &packer);
     PackStrings(range.through_key, &packer);
+    packer.pack_uint32(range.cut);
   }
   return out;
 }
@@ -291,7 +295,7 @@ size_t PackedSizeBound(const model::Batch& batch) {
   }
   size += (1 + kNumber + 1) * batch.rebuilds.size();
   for (const model::LoadRange& range : batch.ranges) {
-    size += 2 + 5 * kNumber + strings_size(range.after_key) + strings_size(range.through_key);
+    size += 2 + 6 * kNumber + strings_size(range.after_key) + strings_size(range.through_key);
   }
   return size;
 }

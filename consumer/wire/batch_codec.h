@@ -2,11 +2,11 @@
 // throws.
 //
 //   packed   = version batch
-//   version  = one byte, 0x01
+//   version  = one byte, 0x02
 //   batch    = [floor, last_commit, complete_through, [xid...], [touch...], [rebuild...],
 //   [range...]] touch    = [document, entry, [value...]] rebuild  = [document, sweep] range    =
 //   [document, chunk, relation, by_key, first_page, end_page, [after_key...],
-//               [through_key...]]
+//               [through_key...], cut]
 //
 // Everything after the version byte is msgpack: positions and numbers are unsigned integers, sweep
 // and by_key booleans, values and keys strings. Arrays have exactly the lengths above, so a new
@@ -24,7 +24,7 @@
 
 namespace wire {
 
-inline constexpr unsigned char kBatchVersion = 1;
+inline constexpr unsigned char kBatchVersion = 2;
 
 std::string PackBatch(const model::Batch& batch);
 

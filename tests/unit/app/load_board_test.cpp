@@ -6,28 +6,29 @@
 namespace app {
 namespace {
 
-model::LoadRange Chunk(uint32_t chunk) {
+model::LoadRange Chunk(uint32_t chunk, uint32_t cut) {
   model::LoadRange range;
   range.chunk = chunk;
+  range.cut = cut;
   return range;
 }
 
 TEST(LoadBoard, GoesOnAtTheFirstGap) {
   LoadBoard board({model::LoadProgress{}});
-  board.SetPlan(0, "pages/10 1/2/40", 4);
-  board.MarkDone(Chunk(0), 5);
-  board.MarkDone(Chunk(2), 7);
+  const uint32_t cut = board.SetPlan(0, "pages/10 1/2/40", 4, false);
+  board.MarkDone(Chunk(0, cut), 5);
+  board.MarkDone(Chunk(2, cut), 7);
   const model::LoadProgress stored = board.Progress(0);
   EXPECT_EQ(stored.done_below, 1u);
   EXPECT_EQ(stored.done_above, std::vector<uint32_t>{2});
   EXPECT_EQ(stored.documents, 12u);
 
   LoadBoard next({stored});
-  next.SetPlan(0, "pages/10 1/2/40", 4);
+  EXPECT_EQ(next.SetPlan(0, "pages/10 1/2/40", 4, false), cut) << "ranges left in the queue count";
   EXPECT_EQ(next.NextUnfinished(0, 0), 1u);
   EXPECT_EQ(next.NextUnfinished(0, 2), 3u);
-  next.MarkDone(Chunk(1), 1);
-  next.MarkDone(Chunk(3), 1);
+  next.MarkDone(Chunk(1, cut), 1);
+  next.MarkDone(Chunk(3, cut), 1);
   EXPECT_TRUE(next.WaitAllDone(0, std::chrono::milliseconds(0)));
 }
 
@@ -37,16 +38,48 @@ TEST(LoadBoard, AnotherPlanForgetsWhatWasDone) {
   stored.chunks = 4;
   stored.done_below = 3;
   LoadBoard board({stored});
-  board.SetPlan(0, "pages/10 1/99/40", 4);
+  board.SetPlan(0, "pages/10 1/99/40", 4, false);
   EXPECT_EQ(board.NextUnfinished(0, 0), 0u);
+}
+
+TEST(LoadBoard, IgnoresRangesOfAnotherPlan) {
+  LoadBoard board({model::LoadProgress{}});
+  board.MarkDone(Chunk(0, 0), 5);  // left in the queue, before the plan is known
+  const uint32_t old_cut = board.SetPlan(0, "pages/10 1/2/40", 4, false);
+  const uint32_t cut = board.SetPlan(0, "pages/10 1/99/40", 4, false);
+  board.MarkDone(Chunk(0, old_cut), 5);
+  EXPECT_EQ(board.NextUnfinished(0, 0), 0u);
+  board.MarkDone(Chunk(0, cut), 5);
+  EXPECT_EQ(board.NextUnfinished(0, 0), 1u);
+}
+
+TEST(LoadBoard, KeysAreCutAnewEveryTime) {
+  LoadBoard board({model::LoadProgress{}});
+  const uint32_t old_cut = board.SetPlan(0, "key/10", 0, true);
+  const auto keys = [](uint32_t chunk, uint32_t cut, const std::string& through) {
+    model::LoadRange range = Chunk(chunk, cut);
+    range.by_key = true;
+    range.through_key = {through};
+    return range;
+  };
+  board.MarkDone(keys(0, old_cut, "b"), 1);
+  board.MarkDone(keys(2, old_cut, "f"), 1);
+  const uint32_t cut = board.SetPlan(0, "key/10", 0, true);
+  ASSERT_NE(cut, old_cut);
+  board.MarkDone(keys(1, old_cut, "d"), 1);
+  EXPECT_EQ(board.Progress(0).done_below, 1u);
+  EXPECT_EQ(board.Progress(0).last_key_json, "[\"b\"]");
+  EXPECT_FALSE(board.IsDone(0, 2)) << "the new third range is another";
+  board.MarkDone(keys(1, cut, "c"), 1);
+  EXPECT_EQ(board.Progress(0).last_key_json, "[\"c\"]");
 }
 
 TEST(LoadBoard, ChunkThatIsDoneTwiceCountsOnce) {
   LoadBoard board({model::LoadProgress{}});
-  board.SetPlan(0, "p", 2);
-  board.MarkDone(Chunk(0), 5);
+  const uint32_t cut = board.SetPlan(0, "p", 2, false);
+  board.MarkDone(Chunk(0, cut), 5);
   const uint64_t revision = board.Revision();
-  board.MarkDone(Chunk(0), 5);
+  board.MarkDone(Chunk(0, cut), 5);
   EXPECT_EQ(board.Progress(0).documents, 5u);
   EXPECT_EQ(board.Revision(), revision);
 }

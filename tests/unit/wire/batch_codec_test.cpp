@@ -45,6 +45,7 @@ model::Batch AnyBatch(Random* random) {
     model::LoadRange range;
     range.document = AnyNumber<uint32_t>(random);
     range.chunk = AnyNumber<uint32_t>(random);
+    range.cut = AnyNumber<uint32_t>(random);
     range.relation = AnyNumber<uint32_t>(random);
     range.by_key = (*random)() % 2 == 0;
     range.first_page = AnyNumber<uint32_t>(random);
@@ -87,7 +88,7 @@ TEST(BatchCodec, PacksTheEmptyBatch) {
 }
 
 // Ties the bytes down: a change of these is a new version.
-TEST(BatchCodec, HasTheBytesOfVersionOne) {
+TEST(BatchCodec, HasTheBytesOfVersionTwo) {
   model::Batch batch;
   batch.floor.value = 1;
   batch.last_commit.value = 0x1234;
@@ -99,26 +100,27 @@ TEST(BatchCodec, HasTheBytesOfVersionOne) {
   range.end_page = 9;
   range.by_key = true;
   range.through_key = {"z"};
+  range.cut = 5;
   batch.ranges.push_back(range);
   using std::string_literals::operator""s;
   const std::string expected =
-      "\x01"
+      "\x02"
       "\x97\x01\xcd\x12\x34\xcf\x00\x00\x00\x01\x00\x00\x00\x00"
       "\x91\x07"
       "\x91\x93\x00\x02\x92\xa1"
       "a\xa0"
       "\x91\x92\x03\xc3"
-      "\x91\x98\x00\x00\x00\xc3\x00\x09\x90\x91\xa1z"s;
+      "\x91\x99\x00\x00\x00\xc3\x00\x09\x90\x91\xa1z\x05"s;
   EXPECT_EQ(PackBatch(batch), expected);
 }
 
 TEST(BatchCodec, RefusesAnotherVersion) {
   std::string packed = PackBatch({});
-  packed[0] = 2;
+  packed[0] = 1;
   auto unpacked = UnpackBatch(packed);
   ASSERT_FALSE(unpacked.ok());
   EXPECT_EQ(unpacked.error().kind, base::ErrorKind::kFatal);
-  EXPECT_NE(unpacked.error().message.find("version 2"), std::string::npos);
+  EXPECT_NE(unpacked.error().message.find("version 1"), std::string::npos);
 }
 
 TEST(BatchCodec, RefusesEveryTruncation) {
@@ -143,25 +145,25 @@ TEST(BatchCodec, RefusesBytesAfterTheEnd) {
 TEST(BatchCodec, RefusesWhatTheGrammarDoesNotName) {
   using std::string_literals::operator""s;
   for (const std::string& packed : {
-           "\x01\x90"s,                                  // too few fields
-           "\x01\x98\x00\x00\x00\x90\x90\x90\x90\x90"s,  // too many
-           "\x01\x80"s,                                  // a map
-           "\x01\x00"s,                                  // a number
-           "\x01\x97\xff\x00\x00\x90\x90\x90\x90"s,      // negative
-           "\x01\x97\xc0\x00\x00\x90\x90\x90\x90"s,      // nil
-           "\x01\x97\x00\x00\x00\x00\x90\x90\x90"s,      // number for an array
-           "\x01\x97\x90\x00\x00\x90\x90\x90\x90"s,      // array for a number
-           "\x01\x97\x00\x00\x00\x91\xcf\x00\x00\x00\x01\x00\x00\x00\x00\x90\x90\x90"s,  // xid > 32
+           "\x02\x90"s,                                  // too few fields
+           "\x02\x98\x00\x00\x00\x90\x90\x90\x90\x90"s,  // too many
+           "\x02\x80"s,                                  // a map
+           "\x02\x00"s,                                  // a number
+           "\x02\x97\xff\x00\x00\x90\x90\x90\x90"s,      // negative
+           "\x02\x97\xc0\x00\x00\x90\x90\x90\x90"s,      // nil
+           "\x02\x97\x00\x00\x00\x00\x90\x90\x90"s,      // number for an array
+           "\x02\x97\x90\x00\x00\x90\x90\x90\x90"s,      // array for a number
+           "\x02\x97\x00\x00\x00\x91\xcf\x00\x00\x00\x01\x00\x00\x00\x00\x90\x90\x90"s,  // xid > 32
                                                                                          // bit
-           "\x01\x97\x00\x00\x00\x91\xc3\x90\x90\x90"s,                      // boolean for an xid
-           "\x01\x97\x00\x00\x00\x90\x91\x92\x00\x00\x90\x90"s,              // touch of two
-           "\x01\x97\x00\x00\x00\x90\x91\x93\x00\x00\xa0\x90\x90"s,          // text for values
-           "\x01\x97\x00\x00\x00\x90\x91\x93\x00\x00\x91\x00\x90\x90"s,      // number for a value
-           "\x01\x97\x00\x00\x00\x90\x91\x93\x00\x00\x91\x91\xa0\x90\x90"s,  // too deep
-           "\x01\x97\x00\x00\x00\x90\x90\x91\x92\x00\x01\x90"s,              // number for sweep
-           "\x01\x97\x00\x00\x00\x90\x90\x90\x91\x98\x00\x00\x00\x00\x00\x00\x90\x90"s,  // for
+           "\x02\x97\x00\x00\x00\x91\xc3\x90\x90\x90"s,                      // boolean for an xid
+           "\x02\x97\x00\x00\x00\x90\x91\x92\x00\x00\x90\x90"s,              // touch of two
+           "\x02\x97\x00\x00\x00\x90\x91\x93\x00\x00\xa0\x90\x90"s,          // text for values
+           "\x02\x97\x00\x00\x00\x90\x91\x93\x00\x00\x91\x00\x90\x90"s,      // number for a value
+           "\x02\x97\x00\x00\x00\x90\x91\x93\x00\x00\x91\x91\xa0\x90\x90"s,  // too deep
+           "\x02\x97\x00\x00\x00\x90\x90\x91\x92\x00\x01\x90"s,              // number for sweep
+           "\x02\x97\x00\x00\x00\x90\x90\x90\x91\x98\x00\x00\x00\x00\x00\x00\x90\x90"s,  // for
                                                                                          // by_key
-           "\x01\xc1"s,  // not msgpack
+           "\x02\xc1"s,  // not msgpack
        }) {
     auto unpacked = UnpackBatch(packed);
     ASSERT_FALSE(unpacked.ok());
@@ -175,10 +177,10 @@ TEST(BatchCodec, RefusesWhatTheGrammarDoesNotName) {
 TEST(BatchCodec, DoesNotBelieveLengths) {
   using std::string_literals::operator""s;
   for (const std::string& packed : {
-           "\x01\x97\x00\x00\x00\xdd\xff\xff\xff\xff"s,
-           "\x01\x97\x00\x00\x00\x90\xdd\xff\xff\xff\xff"s,
-           "\x01\x97\x00\x00\x00\x90\x91\x93\x00\x00\xdd\xff\xff\xff\xff"s,
-           "\x01\x97\x00\x00\x00\x90\x91\x93\x00\x00\x91\xdb\xff\xff\xff\xff"s,
+           "\x02\x97\x00\x00\x00\xdd\xff\xff\xff\xff"s,
+           "\x02\x97\x00\x00\x00\x90\xdd\xff\xff\xff\xff"s,
+           "\x02\x97\x00\x00\x00\x90\x91\x93\x00\x00\xdd\xff\xff\xff\xff"s,
+           "\x02\x97\x00\x00\x00\x90\x91\x93\x00\x00\x91\xdb\xff\xff\xff\xff"s,
        }) {
     EXPECT_FALSE(UnpackBatch(packed).ok());
   }
