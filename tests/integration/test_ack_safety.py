@@ -55,6 +55,20 @@ def test_nothing_is_acknowledged_before_it_is_written(running, stub, obstacle, r
     running.assert_equal()
 
 
+def test_a_new_session_acknowledges_nothing_that_is_only_queued(running, stub):
+    """The walsender is killed while changes wait in the queue: the next session starts beyond them, and they stay unacknowledged."""
+    stub.control("hold")
+    position = commit(running, 1, 8101)
+    commit(running, 2, 8102)
+    stub.wait_held(1)
+    killed = running.sql("SELECT active_pid, pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = %s", (running.data.slot,))
+    confirmed_stays_below(running, position, 2 * OBSERVED_SECONDS)  # beyond the interval between two reports
+    assert killed != running.sql("SELECT active_pid, true FROM pg_replication_slots WHERE slot_name = %s", (running.data.slot,))
+    stub.control("release")
+    running.wait_synced(running.daemon)
+    running.assert_equal()
+
+
 def test_with_slow_answers_every_acknowledged_change_is_in_the_index(running, stub):
     """Bulks are applied 200 ms late while commits go on: whatever is confirmed at any moment is there to be read."""
     stub.control("delay?ms=200")
