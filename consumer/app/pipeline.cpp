@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <condition_variable>
 #include <cstdlib>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -26,11 +27,14 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr milliseconds kTick{50};
+constexpr milliseconds kOpenPoll{5};
 // Recording a position costs the engines a cluster state update, so it is not done for every batch.
 constexpr milliseconds kRecordInterval{1000};
 // SIGTERM is answered within 5 s: what workers have in hand gets this long, the rest is read again
 // after the restart.
 constexpr milliseconds kDrainPatience{3500};
+// A call to a target that does not answer can take a minute, and this thread makes such calls, too.
+constexpr milliseconds kLeavePatience{4700};
 
 // The threads that are still running, to be waited for with a deadline.
 class Crew {
@@ -90,6 +94,35 @@ class FirstError {
   mutable std::mutex mutex_;
   std::optional<base::Error> error_;
 };
+
+// Ends the process when it has not left by itself some time after drain. What is cut off was not
+// acknowledged.
+class LeaveLimit {
+ public:
+  LeaveLimit(const base::StopSignal& drain, std::function<void()> end_process)
+      : thread_([this, &drain, end_process = std::move(end_process)] {
+          while (!drain.Requested()) {
+            if (left_.WaitFor(kTick)) return;
+          }
+          if (!left_.WaitFor(kLeavePatience)) end_process();
+        }) {}
+  ~LeaveLimit() {
+    left_.Request();
+    thread_.join();
+  }
+
+ private:
+  base::StopSignal left_;
+  std::thread thread_;
+};
+
+// Engines that are not told versions keep what came last. Only one worker, that has one bulk under
+// way, writes last what was read last.
+int WorkersFor(const std::vector<schema::DocumentTree>& trees, int wanted) {
+  const bool versioned =
+      std::all_of(trees.begin(), trees.end(), [](const auto& tree) { return tree.versioned; });
+  return versioned ? wanted : 1;
+}
 
 // Carries the low water of the queue into the target, and from there to the slot.
 class Recorder {
@@ -241,15 +274,30 @@ Status RunPipeline(const PipelineSettings& settings, const std::vector<schema::D
   Recorder recorder(context, stream, std::move(states));
   Loader loader(context, [&] { return stream.Generation(); });
   std::vector<std::unique_ptr<Worker>> workers;
-  for (int i = 0; i < settings.workers; ++i) {
+  for (int i = 0; i < WorkersFor(trees, settings.workers); ++i) {
     workers.push_back(std::make_unique<Worker>(context, fmt::format("worker-{}", i)));
   }
 
+  const auto exit_status = [&] {
+    const auto error = first_error.Get();
+    if (error) log.Error("pipeline", error->message);
+    return !error ? 0 : error->kind == ErrorKind::kRefused ? 3 : 1;
+  };
+  const LeaveLimit limit(drain, [&] {
+    log.Warning("pipeline", "leaving without an answer; what was not recorded is read again");
+    std::_Exit(exit_status());
+  });
   Crew stream_crew, crew;
   stream_crew.Start([&] { stream.Run(); });
   if (!board.AllComplete()) crew.Start([&] { loader.Run(); });
   for (auto& worker : workers) {
-    crew.Start([&worker] { worker->Run(); });
+    // Before the queue was opened nobody has looked whether what it holds from before is ours.
+    crew.Start([&] {
+      while (stream.Generation() == 0) {
+        if (drain.WaitFor(kOpenPoll)) return;
+      }
+      worker->Run();
+    });
   }
 
   StatusLine status_line(context);
@@ -289,15 +337,14 @@ Status RunPipeline(const PipelineSettings& settings, const std::vector<schema::D
   const bool stream_left = stream_crew.WaitAll(milliseconds(1000));
   log.Info("pipeline", fmt::format("stopped at {}", base::ToString(recorder.recorded())));
 
-  const auto error = first_error.Get();
   if (!all_left || !stream_left) {
     // Somebody sits in a call to a server that does not answer. Nothing it may still do matters: it
     // was not acknowledged.
-    if (error) log.Error("pipeline", error->message);
-    std::_Exit(error ? (error->kind == ErrorKind::kRefused ? 3 : 1) : 0);
+    std::_Exit(exit_status());
   }
   crew.Join();
   stream_crew.Join();
+  const auto error = first_error.Get();
   return error ? Status(*error) : Status();
 }
 
