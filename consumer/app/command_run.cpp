@@ -27,16 +27,16 @@ struct Origin {
   base::Lsn confirmed;
 };
 
+constexpr char kLoadAnew[] =
+    "To load it anew, run `pgsync-consumer teardown SCHEMA`, then `pgsync-consumer bootstrap "
+    "--apply SCHEMA`, and start again";
+
 // Does the index hold what this pipeline may go on from? (design D6)
 Status CheckState(const schema::DocumentTree& tree, const model::SyncState& state,
                   const Origin& origin) {
   const auto refused = [&](std::string what) -> Status {
     return base::Refused(fmt::format("index {}: {}", tree.index, what));
   };
-  constexpr char kLoadAnew[] =
-      "To load it anew, run `pgsync-consumer teardown SCHEMA`, then `pgsync-consumer bootstrap "
-      "--apply SCHEMA`, and start "
-      "again";
   if (state.system_identifier != origin.system_identifier) {
     return refused(
         fmt::format("it was filled from another PostgreSQL server (system identifier {}, this one "
@@ -96,6 +96,22 @@ Result<std::vector<model::SyncState>> PrepareStates(sink::Target& target,
     states.push_back(std::move(state));
   }
   return states;
+}
+
+// A position that the server has not reached would be acknowledged, and everything up to it
+// skipped. Asked after the states were read: while WAL flows they advance.
+Status CheckNotAhead(pg::Connection& connection, const std::vector<schema::DocumentTree>& trees,
+                     const std::vector<model::SyncState>& states) {
+  auto wal_end = source::CurrentWalLsn(connection);
+  if (!wal_end) return wal_end.error();
+  for (size_t i = 0; i < states.size(); ++i) {
+    if (states[i].applied <= *wal_end) continue;
+    return base::Refused(fmt::format(
+        "index {}: it is ahead of its database: it holds changes up to {}, but the server's WAL "
+        "ends at {}. The database was restored from a backup. {}",
+        trees[i].index, base::ToString(states[i].applied), base::ToString(*wal_end), kLoadAnew));
+  }
+  return {};
 }
 
 Result<Origin> FindOrigin(pg::Connection& connection, const ResolvedSchema& schema) {
@@ -174,6 +190,7 @@ Status CommandRun(const Config& config, base::StopSignal& drain, base::Logger& l
   // nothing.
   auto states = PrepareStates(*target, schema->trees, *origin, log);
   if (!states) return states.error();
+  if (auto status = CheckNotAhead(*connection, schema->trees, *states); !status) return status;
   base::Metrics metrics;
   std::unique_ptr<HttpPage> page;
   if (config.http) {
