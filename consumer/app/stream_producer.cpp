@@ -22,6 +22,17 @@ constexpr milliseconds kIdleWait{100};
 constexpr milliseconds kFullWait{5};
 // How long the walsender of a predecessor that was killed may take to notice.
 constexpr std::chrono::seconds kSlotPatience{10};
+// The walsender of our own last session, when the network was cut, leaves after wal_sender_timeout:
+// a minute, unless the server is set up otherwise.
+constexpr std::chrono::seconds kOwnSlotPatience{90};
+
+// What the contents of a queue stand for. Batches name documents and entry points by number, and
+// positions of before a restore or a promotion are not those of after it.
+std::string QueueMark(const std::vector<schema::DocumentTree>& trees, int timeline) {
+  std::string mark = fmt::format("timeline {}\n", timeline);
+  for (const schema::DocumentTree& tree : trees) mark += tree.index + "=" + tree.fingerprint + "\n";
+  return mark;
+}
 
 }  // namespace
 
@@ -57,6 +68,7 @@ void StreamProducer::Run() {
 // One connection's life: from the slot's position until drain or an error.
 Status StreamProducer::Session() {
   if (auto status = WaitUntilSlotIsFree(); !status) return status;
+  if (context_.drain.Requested()) return {};
 
   auto sql = pg::Connection::Open(context_.settings.postgres, context_.settings.database);
   if (!sql) return sql.error();
@@ -70,19 +82,21 @@ Status StreamProducer::Session() {
                     "again: everything is loaded anew",
                     context_.settings.slot));
   }
-  auto start = context_.producer.Open((*slot)->confirmed_flush);
+  auto connection =
+      pg::Connection::Open(context_.settings.postgres, context_.settings.database, true);
+  if (!connection) return connection.error();
+  auto server = source::IdentifySystem(*connection);
+  if (!server) return server.error();
+  auto start =
+      context_.producer.Open((*slot)->confirmed_flush, QueueMark(context_.trees, server->timeline));
   if (!start) return start.error();
   restart_.store(false);
   generation_.fetch_add(1);
 
-  auto connection =
-      pg::Connection::Open(context_.settings.postgres, context_.settings.database, true);
-  if (!connection) return connection.error();
   source::PluginOptions options;
   options.tables = schema::TablesUsed(context_.trees);
-  auto stream =
-      source::ReplicationStream::Start(std::move(*connection), context_.settings.slot, *start,
-                                       options, context_.log, kFeedbackInterval);
+  auto stream = source::ReplicationStream::Start(std::move(*connection), context_.settings.slot,
+                                                 *start, options, context_.log, kFeedbackInterval);
   if (!stream) return stream.error();
   context_.log.Info("source", fmt::format("streaming slot \"{}\" from {}", context_.settings.slot,
                                           base::ToString(*start)));
@@ -100,7 +114,8 @@ Status StreamProducer::Session() {
 }
 
 Status StreamProducer::WaitUntilSlotIsFree() {
-  const auto deadline = steady_clock::now() + kSlotPatience;
+  const auto patience = Generation() == 0 ? kSlotPatience : kOwnSlotPatience;
+  const auto deadline = steady_clock::now() + patience;
   base::Backoff backoff(milliseconds(20), milliseconds(500));
   bool told = false;
   while (true) {
@@ -108,13 +123,18 @@ Status StreamProducer::WaitUntilSlotIsFree() {
     if (!sql) return sql.error();
     auto slot = source::InspectSlot(*sql, context_.settings.slot);
     if (!slot) return slot.error();
-    // START_REPLICATION has the right words for a slot that stays in use.
-    if (!slot->has_value() || !(*slot)->active || steady_clock::now() > deadline) return {};
+    if (!slot->has_value() || !(*slot)->active) return {};
+    // Before the queue is opened, which would take it away from the process that is at work.
+    if (steady_clock::now() > deadline) {
+      return base::Refused(fmt::format(
+          "slot \"{}\" is in use by process {}: another pgsync-consumer runs on it; stop "
+          "it, or use --slot",
+          context_.settings.slot, (*slot)->active_pid));
+    }
     if (!std::exchange(told, true)) {
-      context_.log.Info(
-          "source",
-          fmt::format("slot \"{}\" is in use by process {}; waiting up to {} s",
-                      context_.settings.slot, (*slot)->active_pid, kSlotPatience.count()));
+      context_.log.Info("source",
+                        fmt::format("slot \"{}\" is in use by process {}; waiting up to {} s",
+                                    context_.settings.slot, (*slot)->active_pid, patience.count()));
     }
     if (context_.drain.WaitFor(backoff.Next())) return {};
   }

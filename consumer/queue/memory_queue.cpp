@@ -66,7 +66,7 @@ class MemoryProducer : public Producer {
  public:
   explicit MemoryProducer(Shared* shared) : shared_(shared) {}
 
-  base::Result<base::Lsn> Open(base::Lsn confirmed) override {
+  base::Result<base::Lsn> Open(base::Lsn confirmed, const std::string&) override {
     std::lock_guard lock(shared_->mutex);
     generation_ = ++shared_->opened;
     shared_->confirmed = std::max(shared_->confirmed, confirmed);

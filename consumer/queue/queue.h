@@ -41,8 +41,9 @@ class Producer {
 
   // Takes over or creates the queue for a slot whose confirmed position is `confirmed`. Returns
   // where to start reading WAL: `confirmed`, or further on if the queue still holds everything
-  // between.
-  virtual base::Result<base::Lsn> Open(base::Lsn confirmed) = 0;
+  // between. `mark` tells what the numbers and positions in it stand for: a queue with another one
+  // is emptied.
+  virtual base::Result<base::Lsn> Open(base::Lsn confirmed, const std::string& mark = {}) = 0;
 
   // Adds a batch; false when the lane is full (nothing was added: wait and call again). kReconnect:
   // the queue was lost or reset behind our back; Open again, from the slot.

@@ -47,14 +47,14 @@ RedisProducer::RedisProducer(const RedisConfig& config, const RedisKeys* keys, C
                              Limits limits)
     : keys_(keys), crew_(crew), limits_(limits), connection_(config) {}
 
-base::Result<base::Lsn> RedisProducer::Open(base::Lsn confirmed) {
+base::Result<base::Lsn> RedisProducer::Open(base::Lsn confirmed, const std::string& mark) {
   std::lock_guard lock(mutex_);
   open_ = false;
   owner_ = RandomOwner();
   const std::string epoch = std::to_string(EpochFromClock());
   auto reply = connection_.Run(kOpenScript, 5,
                                {keys_->meta, keys_->stream, keys_->stream_sizes, keys_->load,
-                                keys_->load_sizes, owner_, epoch});
+                                keys_->load_sizes, owner_, epoch, mark});
   if (!reply.ok()) return std::move(reply).error();
   const redisReply* items = reply->get();
   if (ItemsOf(items) != 5 || TextOf(ItemOf(items, 0)) != "open") {

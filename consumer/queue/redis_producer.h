@@ -23,7 +23,7 @@ class RedisProducer : public Producer {
   // `keys` and `crew` outlive it.
   RedisProducer(const RedisConfig& config, const RedisKeys* keys, Crew* crew, Limits limits);
 
-  base::Result<base::Lsn> Open(base::Lsn confirmed) override;
+  base::Result<base::Lsn> Open(base::Lsn confirmed, const std::string& mark) override;
   base::Result<bool> TryAdd(Lane lane, const model::Batch& batch) override;
   void Advance(base::Lsn lsn) override;
   base::Result<base::Lsn> LowWater() override;

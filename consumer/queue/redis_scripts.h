@@ -9,10 +9,13 @@
 //   …:meta                               hash: epoch     grows with every Open, also across lost
 //   queues
 //                                              owner     random word of the producer that opened
-//                                              last adds      how many entries that owner added
+//                                                        last
+//                                              adds      how many entries that owner added
 //                                              complete  all transactions that end here or before
-//                                              were added stream_entries, stream_bytes,
-//                                              load_entries, load_bytes
+//                                                        were added
+//                                              mark      what numbers and positions stand for
+//                                              stream_entries, stream_bytes, load_entries,
+//                                              load_bytes
 //
 // Redis may lose any of it at any moment: FLUSHALL, a restart without data or with an old dump, a
 // failover to a replica that lags, eviction of single keys, another producer. All of these show as
@@ -42,7 +45,8 @@ namespace queue {
   "local missing = lost()\n"                                                     \
   "if missing then return {'lost', missing} end\n"
 
-// ARGV = owner, an epoch to start from. Takes over what is whole, deletes what is not.
+// ARGV = owner, an epoch to start from, the mark. Takes over what is whole and has this mark,
+// deletes what is not.
 // Replies {"open", epoch, "1" if anything was kept, complete, last id of the stream lane}.
 inline constexpr std::string_view kOpenScript = R"lua(
 local meta, stream, load = KEYS[1], KEYS[2], KEYS[4]
@@ -69,10 +73,11 @@ local function forget_idle_consumers(key)
   end
 end
 
-local m = redis.call('HMGET', meta, 'epoch', 'complete', 'stream_entries', 'load_entries')
+local m = redis.call('HMGET', meta, 'epoch', 'complete', 'stream_entries', 'load_entries',
+                     'mark')
 local epoch = tonumber(ARGV[2])
 if m[1] and tonumber(m[1]) >= epoch then epoch = tonumber(m[1]) + 1 end
-local kept = m[1] and m[2] and m[3] and m[4] and whole(stream, m[3]) and whole(load, m[4])
+local kept = m[1] and m[2] and m[3] and m[4] and m[5] == ARGV[3] and whole(stream, m[3]) and whole(load, m[4])
 local last = '0-0'
 local complete = '0'
 if kept then
@@ -85,7 +90,7 @@ else
   redis.call('XGROUP', 'CREATE', stream, 'workers', '0', 'MKSTREAM')
   redis.call('XGROUP', 'CREATE', load, 'workers', '0', 'MKSTREAM')
   redis.call('HSET', meta, 'complete', '0', 'stream_entries', 0, 'stream_bytes', 0,
-             'load_entries', 0, 'load_bytes', 0)
+             'load_entries', 0, 'load_bytes', 0, 'mark', ARGV[3])
 end
 local epoch_text = string.format('%.0f', epoch)
 redis.call('HSET', meta, 'epoch', epoch_text, 'owner', ARGV[1], 'adds', 0)

@@ -134,6 +134,19 @@ TEST_F(RedisQueueTest, DoneOfBeforeAFlushDoesNotHitTheEntriesAfterIt) {
   EXPECT_EQ(Take().size(), 1u);
 }
 
+TEST_F(RedisQueueTest, IsEmptiedForAnotherSchema) {
+  ASSERT_SUCCEEDS(producer_->Open(Lsn{100}, "book=1\n"));
+  Add(StreamBatch(100, 200));
+  auto same = producer_->Open(Lsn{100}, "book=1\n");
+  ASSERT_SUCCEEDS(same);
+  EXPECT_EQ(same->value, 200u);
+  auto other = producer_->Open(Lsn{100}, "author=1\nbook=1\n");
+  ASSERT_SUCCEEDS(other);
+  EXPECT_EQ(other->value, 100u);
+  EXPECT_TRUE(Take().empty());
+  EXPECT_EQ(producer_->LowWater()->value, 100u);
+}
+
 TEST_F(RedisQueueTest, NoticesARestartWithoutData) {
   Add(StreamBatch(100, 200));
   server_.Kill();
