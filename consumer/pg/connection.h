@@ -1,5 +1,5 @@
-// The home of libpq: connections, queries, pipelines, COPY BOTH. No words of the domain in here. Nobody else includes
-// libpq-fe.h. One Connection belongs to one thread at a time.
+// The home of libpq: connections, queries, pipelines, COPY BOTH. No words of the domain in here.
+// Nobody else includes libpq-fe.h. One Connection belongs to one thread at a time.
 #pragma once
 
 #include <chrono>
@@ -59,10 +59,11 @@ enum class Format { kText, kBinary };
 
 class Connection {
  public:
-  // Opens a connection with the session settings of docs/schema-reference.md section 7 (UTC, ISO dates, …, UTF8).
-  // `replication`: a walsender connection (replication=database). Errors: kRefused for what waiting cannot mend (wrong
-  // password, no such database or role), kReconnect when nobody answers or the server is starting or stopping. Messages
-  // name host, port, user and database, never the password.
+  // Opens a connection with the session settings of docs/schema-reference.md section 7 (UTC, ISO
+  // dates, …, UTF8). `replication`: a walsender connection (replication=database). Errors: kRefused
+  // for what waiting cannot mend (wrong password, no such database or role), kReconnect when nobody
+  // answers or the server is starting or stopping. Messages name host, port, user and database,
+  // never the password.
   static base::Result<Connection> Open(const Target& target, const std::string& database,
                                        bool replication = false);
 
@@ -70,15 +71,17 @@ class Connection {
   Connection& operator=(Connection&&) noexcept;
   ~Connection();
 
-  // One statement, results in text. Error kinds: kReconnect when the connection is gone or the server is shutting down,
-  // kRetry for serialization failures and the like (class 40, 53, 57014 by timeouts), else kFatal. SqlState() tells more.
+  // One statement, results in text. Error kinds: kReconnect when the connection is gone or the
+  // server is shutting down, kRetry for serialization failures and the like (class 40, 53, 57014 by
+  // timeouts), else kFatal. SqlState() tells more.
   base::Result<Rows> Query(const std::string& sql);
   base::Result<Rows> Query(const std::string& sql, std::span<const Param> params,
                            Format format = Format::kText);
 
   // Prepares `sql` once per connection under a name of its own; later calls only execute.
-  // Pipelines: Send* queue, Flush sends, Receive returns the answers in order. After an error the rest of the pipeline is
-  // void up to the next Sync; EndPipeline brings the connection back to normal.
+  // Pipelines: Send* queue, Flush sends, Receive returns the answers in order. After an error the
+  // rest of the pipeline is void up to the next Sync; EndPipeline brings the connection back to
+  // normal.
   base::Status BeginPipeline();
   base::Status SendPrepared(const std::string& sql, std::span<const Param> params, Format format);
   base::Status Sync();
@@ -90,10 +93,11 @@ class Connection {
   int ServerVersion() const;  // 150020
   bool Alive() const;
 
-  // COPY BOTH (START_REPLICATION). StartCopyBoth sends the command and checks that the server entered the mode.
+  // COPY BOTH (START_REPLICATION). StartCopyBoth sends the command and checks that the server
+  // entered the mode.
   base::Status StartCopyBoth(const std::string& command);
-  // Returns the next message, or nothing if none is complete yet; never waits. kReconnect when the stream ended.
-  // The view is valid until the next call.
+  // Returns the next message, or nothing if none is complete yet; never waits. kReconnect when the
+  // stream ended. The view is valid until the next call.
   base::Result<std::optional<std::string_view>> ReadCopy();
   base::Status WriteCopy(std::string_view bytes);
   // Sends CopyDone; ReadCopy then drains until the server has ended the stream, too.
@@ -109,8 +113,8 @@ class Connection {
   std::string sql_state_;
 };
 
-// 'text' with quotes doubled: for the replication grammar, which takes no parameters and knows no E''. The same in SQL, because
-// every session has standard_conforming_strings on.
+// 'text' with quotes doubled: for the replication grammar, which takes no parameters and knows no
+// E''. The same in SQL, because every session has standard_conforming_strings on.
 std::string QuoteLiteral(std::string_view text);
 // {"a","b"}: a PostgreSQL array literal of texts, every element quoted; nullopt = NULL.
 std::string ArrayLiteral(std::span<const std::optional<std::string>> values);

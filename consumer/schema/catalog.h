@@ -1,5 +1,5 @@
-// Catalog: what the database knows about the tables that a schema file names, as plain values. Read by
-// source/catalog_reader, consumed by schema::Resolve, written by hand in tests.
+// Catalog: what the database knows about the tables that a schema file names, as plain values. Read
+// by source/catalog_reader, consumed by schema::Resolve, written by hand in tests.
 #pragma once
 
 #include <cstdint>
@@ -13,9 +13,9 @@ namespace schema {
 
 struct CatalogColumn {
   std::string name;
-  uint32_t type_oid = 0;       // base type: domains resolved
-  std::string type_name;       // SQL name of the base type, safe in `type[]` (format_type(oid, -1))
-  std::string declared_type;   // for messages: "character varying(20)"
+  uint32_t type_oid = 0;      // base type: domains resolved
+  std::string type_name;      // SQL name of the base type, safe in `type[]` (format_type(oid, -1))
+  std::string declared_type;  // for messages: "character varying(20)"
   bool not_null = false;
   bool generated = false;
 };
@@ -39,9 +39,9 @@ struct CatalogIndex {
 struct CatalogTable {
   TableName name;
   uint32_t oid = 0;
-  char kind = 'r';              // pg_class.relkind: r p v m f
-  char replica_identity = 'd';  // d n f i
-  std::string identity_index;   // for 'i'
+  char kind = 'r';                     // pg_class.relkind: r p v m f
+  char replica_identity = 'd';         // d n f i
+  std::string identity_index;          // for 'i'
   std::vector<CatalogColumn> columns;  // in table order, without dropped ones
   std::vector<std::string> primary_key;
   std::vector<CatalogIndex> indexes;

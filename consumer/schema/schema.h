@@ -1,5 +1,6 @@
-// schema.json: text -> SchemaFile (offline checks) -> DocumentTree (checks against a Catalog). Pure: no I/O, no clock.
-// Every check runs and all findings are returned together; the exact meaning of the language is docs/schema-reference.md.
+// schema.json: text -> SchemaFile (offline checks) -> DocumentTree (checks against a Catalog).
+// Pure: no I/O, no clock. Every check runs and all findings are returned together; the exact
+// meaning of the language is docs/schema-reference.md.
 #pragma once
 
 #include <functional>
@@ -15,7 +16,8 @@
 
 namespace schema {
 
-// One line for the user: `error: schema.json[0].nodes.children[1].table: table "public.boook" does not exist; …`.
+// One line for the user: `error: schema.json[0].nodes.children[1].table: table "public.boook" does
+// not exist; …`.
 struct Finding {
   enum class Level { kError, kWarning };
   Level level = Level::kError;
@@ -38,9 +40,11 @@ class SchemaFile {
 
   // REQUIRES: ok(). In file order, each once.
   std::vector<std::string> Databases() const;
-  // REQUIRES: ok(). Tables, views and junctions named by the documents of `database`, sorted, each once.
+  // REQUIRES: ok(). Tables, views and junctions named by the documents of `database`, sorted, each
+  // once.
   std::vector<TableName> TablesNamed(const std::string& database) const;
-  // REQUIRES: ok(). Index of the first document: the default names of slot and pipeline derive from it.
+  // REQUIRES: ok(). Index of the first document: the default names of slot and pipeline derive from
+  // it.
   std::string FirstIndex() const;
 
   const FileData& data() const { return *data_; }
@@ -50,7 +54,8 @@ class SchemaFile {
   std::shared_ptr<const FileData> data_;
 };
 
-// Parses and checks without a database. `file_name` is used in paths ("schema.json"); `environment` answers $VAR.
+// Parses and checks without a database. `file_name` is used in paths ("schema.json"); `environment`
+// answers $VAR.
 SchemaFile Parse(std::string_view text, const std::string& file_name,
                  const std::function<std::optional<std::string>(const std::string&)>& environment);
 

@@ -86,6 +86,9 @@ class HttpTarget : public Target {
   base::Result<std::optional<Json>> DescribeIndices(const std::string& name);
   base::Result<std::optional<Generation>> Resolve(const schema::DocumentTree& tree);
   base::Result<std::string> CreateGeneration(const schema::DocumentTree& tree, Json body);
+  base::Error Failure(const HttpResponse& response) const {
+    return ClassifyFailure(response.status, response.body).While(config_.url);
+  }
   base::Status PutMeta(const std::string& index, Json meta, const model::SyncState& state);
   base::Status DeleteIndex(const std::string& name);
 
@@ -103,7 +106,7 @@ base::Result<Json> HttpTarget::Ask(std::string_view method, const std::string& p
                                    std::string_view body) {
   auto response = client_.Send({.method = method, .path = path, .body = body});
   if (!response) return std::move(response).error();
-  if (response->status != 200) return ClassifyFailure(response->status, response->body);
+  if (response->status != 200) return Failure(*response);
   Json json = Json::parse(response->body, nullptr, false);
   if (!json.is_object()) {
     return base::Fatal(
@@ -125,7 +128,7 @@ base::Status HttpTarget::Probe() {
           fmt::format("{} does not answer like an engine: {}; check ELASTICSEARCH_URL or --target",
                       config_.url, error.message));
     }
-    return std::move(error).While(config_.url);
+    return error;
   }
   const Json version = answer->value("version", Json::object());
   const std::string number = version.is_object() ? version.value("number", "") : "";
@@ -156,7 +159,7 @@ base::Result<std::optional<Json>> HttpTarget::DescribeIndices(const std::string&
   auto response = client_.Send({.method = "GET", .path = path});
   if (!response) return std::move(response).error();
   if (response->status == 404) return std::optional<Json>();
-  if (response->status != 200) return ClassifyFailure(response->status, response->body);
+  if (response->status != 200) return Failure(*response);
   Json json = Json::parse(response->body, nullptr, false);
   if (!json.is_object())
     return base::Fatal(fmt::format("the answer to GET {} is not a JSON object", path));
@@ -264,7 +267,7 @@ base::Result<std::string> HttpTarget::CreateGeneration(const schema::DocumentTre
       auto why = Resolve(tree);  // says it in words if a real index is in the way
       if (!why) return std::move(why).error();
     }
-    base::Error error = ClassifyFailure(response->status, response->body);
+    base::Error error = Failure(*response);
     // The body is the user's: settings and mapping come from the schema file.
     if (error.kind == base::ErrorKind::kFatal && response->status == 400) {
       return base::Refused(
@@ -315,7 +318,7 @@ base::Status HttpTarget::WriteState(const schema::DocumentTree& tree,
       client_.Send({.method = "GET", .path = path + "/_mapping?filter_path=*.mappings._meta"});
   if (!mapping) return std::move(mapping).error().While(doing);
   if (mapping->status == 404) return gone;
-  if (mapping->status != 200) return ClassifyFailure(mapping->status, mapping->body).While(doing);
+  if (mapping->status != 200) return Failure(*mapping).While(doing);
   const Json json = Json::parse(mapping->body, nullptr, false);
   if (!json.is_object() || !json.contains(known->second.name)) return gone;
   Json meta = MetaIn(json[known->second.name]);
@@ -370,8 +373,7 @@ base::Status HttpTarget::DeleteIndex(const std::string& name) {
   auto response = client_.Send({.method = "DELETE", .path = "/" + EscapePathPart(name)});
   if (!response) return std::move(response).error();
   if (response->status == 200 || response->status == 404) return {};
-  return ClassifyFailure(response->status, response->body)
-      .While(fmt::format("deleting index \"{}\"", name));
+  return Failure(*response).While(fmt::format("deleting index \"{}\"", name));
 }
 
 // Deletes by exact names, and only what carries our state: a wildcard could hit an index that is

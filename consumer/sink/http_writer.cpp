@@ -23,7 +23,8 @@ base::Result<model::BulkOutcome> HttpWriter::Write(const model::BulkRequest& req
   outcome.items.reserve(request.items.size());
   auto written = WritePart(path, request, 0, request.items.size(), &outcome);
   if (!written) {
-    return std::move(written).error().While(fmt::format("writing to index \"{}\"", tree.index));
+    return std::move(written).error().While(
+        fmt::format("writing to index \"{}\" at {}", tree.index, url_));
   }
   return outcome;
 }

@@ -18,7 +18,8 @@ class HttpWriter : public Writer {
   // the writer's life.
   HttpWriter(const HttpConfig& config, const std::vector<schema::DocumentTree>& trees,
              bool require_alias)
-      : client_(config),
+      : url_(config.url),
+        client_(config),
         trees_(trees),
         most_bytes_(config.max_bulk_bytes),
         require_alias_(require_alias) {}
@@ -33,6 +34,7 @@ class HttpWriter : public Writer {
   base::Status WritePart(const std::string& path, const model::BulkRequest& request, size_t begin,
                          size_t end, model::BulkOutcome* outcome);
 
+  const std::string url_;
   HttpClient client_;
   const std::vector<schema::DocumentTree>& trees_;
   const size_t most_bytes_;

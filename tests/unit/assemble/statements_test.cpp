@@ -16,10 +16,11 @@ class StatementsTest : public ::testing::Test {
 
 TEST_F(StatementsTest, RootByKeyFindsAbsentRowsToo) {
   const NodeStatement statement = MakeStatements(tree_).root_by_key;
-  EXPECT_EQ(statement.sql,
-            R"(SELECT r."id"::text, k."v1"::text, r."author_id"::text, r."id"::text, r."id"::text, )"
-            R"(r."id", r."title" FROM unnest($1::int4[]) AS k(v1) )"
-            R"(LEFT JOIN "public"."book" AS r ON r."id" = k.v1)");
+  EXPECT_EQ(
+      statement.sql,
+      R"(SELECT r."id"::text, k."v1"::text, r."author_id"::text, r."id"::text, r."id"::text, )"
+      R"(r."id", r."title" FROM unnest($1::int4[]) AS k(v1) )"
+      R"(LEFT JOIN "public"."book" AS r ON r."id" = k.v1)");
   EXPECT_EQ(statement.layout.id, 0);
   EXPECT_EQ(statement.layout.wanted_id, 1);
   EXPECT_EQ(statement.layout.child_links, (std::vector<int>{2, 3, 4}));
