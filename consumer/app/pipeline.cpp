@@ -317,7 +317,9 @@ Status RunPipeline(const PipelineSettings& settings, const std::vector<schema::D
       warned = false;
     }
     status_line.Update(stream.Received(), recorder.recorded());
-    if (settings.once && loaded && recorder.recorded() >= once_target) drain.Request();
+    // Not before the slot is known to be ours: the position may be another daemon's work.
+    const bool streaming = stream.Generation() > 0;
+    if (settings.once && loaded && streaming && recorder.recorded() >= once_target) drain.Request();
   }
 
   // From here nobody takes new work. Workers finish what they have, then the last position is
