@@ -5,6 +5,7 @@
 #include "consumer/app/commands.h"
 #include "consumer/app/config.h"
 #include "consumer/app/signals.h"
+#include "consumer/app/typed_command.h"
 #include "consumer/base/log.h"
 #include "consumer/base/stop.h"
 
@@ -52,5 +53,8 @@ int main(int argc, char** argv) {
   // From here signals only ask for a drain; threads that start later inherit that.
   base::StopSignal drain;
   app::Signals signals(drain, *log);
-  return Report(Execute(config, drain, *log));
+  auto status = Execute(config, drain, *log);
+  // Rooms below do not know the command line that they want typed again.
+  if (!status) status.error().message = app::WithSchemaArguments(status.error().message, config);
+  return Report(status);
 }

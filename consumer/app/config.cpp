@@ -88,6 +88,8 @@ base::Result<Invocation> ParseConfig(std::span<const std::string> arguments,
   config.offline = given.offline;
   config.ask_password = given.password;
   config.ids = given.ids;
+  config.target_given = given.target.has_value();
+  config.queue_given = given.queue.has_value();
   if (given.apply && given.no_create) {
     return base::Usage("--apply and --no-create exclude each other");
   }

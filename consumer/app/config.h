@@ -66,8 +66,9 @@ struct Config {
   TargetConfig target;
   QueueConfig queue;
 
-  std::string name;  // of the pipeline; "" = DefaultName
-  std::string slot;  // "" = the pipeline's name
+  std::string name;                                // of the pipeline; "" = DefaultName
+  std::string slot;                                // "" = the pipeline's name
+  bool target_given = false, queue_given = false;  // on the command line
   int workers = 2;
   int block_size = 20480;        // root rows per chunk of the load
   int query_chunk_size = 10000;  // rows per fetch
