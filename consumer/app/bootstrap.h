@@ -10,9 +10,9 @@
 namespace app {
 
 // Prints every check with its remedy to `out`. With `apply` executes the remedies of failed checks
-// (replica identities, the setting output_plugin_libraries, the slot), prints what it executed, and
-// checks again. Safe to repeat: what is there is kept, position and index included. kRefused when
-// an operator has something left to do.
+// (replica identities, the setting output_plugin_libraries), prints what it executed, checks again,
+// and creates the slot if nothing else is missing. Safe to repeat: what is there is kept, position
+// and index included. kRefused when an operator has something left to do.
 base::Status Bootstrap(const Config& config, bool apply, FILE* out);
 
 }  // namespace app

@@ -1,6 +1,6 @@
 // bootstrap: every check with its remedy; with --apply the remedies that we can execute are
-// executed, then all is checked again. Safe to repeat: what is there is kept, position and index
-// included.
+// executed, then all is checked again, and if only the slot is missing, it is made. Safe to repeat:
+// what is there is kept, position and index included.
 #include <algorithm>
 #include <cstdio>
 #include <string>
@@ -13,6 +13,7 @@
 #include "consumer/app/commands.h"
 #include "consumer/app/preflight.h"
 #include "consumer/app/setup.h"
+#include "consumer/app/typed_command.h"
 #include "consumer/source/slot.h"
 
 namespace app {
@@ -53,8 +54,9 @@ base::Status ApplyStatements(pg::Connection& connection, const CheckResult& chec
     fmt::print(out, "applied  {}\n", statement);
     auto done = connection.Query(statement);
     if (!done) {
+      const std::string_view bare = std::string_view(statement).substr(0, statement.rfind(';'));
       return base::Refused(fmt::format("{}: {}; execute it as an owner of the table or a superuser",
-                                       statement, done.error().message));
+                                       bare, done.error().message));
     }
     if (statement == "SELECT pg_reload_conf()") {
       if (auto status = AwaitPluginList(connection); !status) return status;
@@ -72,31 +74,26 @@ base::Status ApplySlot(const Config& config, const ResolvedSchema& resolved, FIL
   return {};
 }
 
-// Statements first: the slot begins after them, so that no change without old values is ever
-// streamed.
-std::vector<base::Error> ApplyAll(const Config& config, const ResolvedSchema& resolved,
-                                  pg::Connection& connection,
-                                  const std::vector<CheckResult>& checks, FILE* out) {
-  std::vector<base::Error> failures;
-  const auto failed = [](const CheckResult& check) { return check.level == CheckLevel::kError; };
+// Executes the statements of all failed checks; one that fails does not keep the others.
+base::Status ApplyAllStatements(pg::Connection& connection, const std::vector<CheckResult>& checks,
+                                FILE* out) {
+  std::string failures;
   for (const CheckResult& check : checks) {
-    if (!failed(check) || check.apply_sql.empty()) continue;
+    if (check.level != CheckLevel::kError || check.apply_sql.empty()) continue;
     if (auto status = ApplyStatements(connection, check, out); !status) {
-      failures.push_back(std::move(status).error());
+      failures += (failures.empty() ? "" : "\n") + status.error().message;
     }
   }
-  for (const CheckResult& check : checks) {
-    if (!failed(check) || !check.apply_slot) continue;
-    if (auto status = ApplySlot(config, resolved, out); !status) {
-      failures.push_back(std::move(status).error());
-    }
-  }
-  return failures;
+  if (failures.empty()) return {};
+  return base::Refused(std::move(failures));
 }
 
-void Print(FILE* out, const ResolvedSchema& resolved, const std::vector<CheckResult>& checks) {
+void Print(FILE* out, const Config& config, const ResolvedSchema& resolved,
+           const std::vector<CheckResult>& checks) {
   fmt::print(out, "database {}, slot {}\n", resolved.database, resolved.slot);
-  for (const CheckResult& check : checks) fmt::print(out, "{}", ToString(check));
+  for (const CheckResult& check : checks) {
+    fmt::print(out, "{}", WithSchemaArguments(ToString(check), config));
+  }
 }
 
 }  // namespace
@@ -108,33 +105,41 @@ base::Status Bootstrap(const Config& config, bool apply, FILE* out) {
   if (!connection) return std::move(connection).error();
   auto checks = Preflight(*connection, InputFor(config, *resolved));
   if (!checks) return std::move(checks).error();
-  Print(out, *resolved, *checks);
+  Print(out, config, *resolved, *checks);
 
   if (apply && HasErrors(*checks)) {
-    std::string failures;
-    for (const base::Error& failure : ApplyAll(config, *resolved, *connection, *checks, out)) {
-      failures += (failures.empty() ? "" : "\n") + failure.message;
+    const auto check_again = [&]() -> base::Status {
+      auto file = ReadSchemaFile(config);
+      if (!file) return std::move(file).error();
+      resolved = ResolveSchema(config, *file, *connection);
+      if (!resolved) return std::move(resolved).error();
+      checks = Preflight(*connection, InputFor(config, *resolved));
+      if (!checks) return std::move(checks).error();
+      return {};
+    };
+    const auto status = ApplyAllStatements(*connection, *checks, out);
+    if (!status) return base::Error(status.error()).While("bootstrap --apply");
+    if (auto checked = check_again(); !checked) return checked;
+    // The slot last, and only when all else is right: it begins after the changes of identities, so
+    // that no change without old values is ever streamed.
+    if (OnlySlotIsMissing(*checks)) {
+      if (auto made = ApplySlot(config, *resolved, out); !made) {
+        return std::move(made).error().While("bootstrap --apply");
+      }
+      if (auto checked = check_again(); !checked) return checked;
     }
-    if (!failures.empty()) return base::Refused(std::move(failures)).While("bootstrap --apply");
-    auto file = ReadSchemaFile(config);
-    if (!file) return std::move(file).error();
-    resolved = ResolveSchema(config, *file, *connection);
-    if (!resolved) return std::move(resolved).error();
-    checks = Preflight(*connection, InputFor(config, *resolved));
-    if (!checks) return std::move(checks).error();
     fmt::print(out, "checked again\n");
-    Print(out, *resolved, *checks);
+    Print(out, config, *resolved, *checks);
   }
   if (!HasErrors(*checks)) {
-    fmt::print(out, "ready: pgsync-consumer {}\n", config.schema_path);
+    fmt::print(out, "ready: pgsync-consumer {}\n", SchemaArguments(config));
     return {};
   }
   return base::Refused(
       apply
-          ? std::string("not ready: the remedies above need an operator")
-          : fmt::format("not ready: type the remedies above, or pgsync-consumer bootstrap --apply "
-                        "{}",
-                        config.schema_path));
+          ? "not ready: the remedies above need an operator; then again: pgsync-consumer bootstrap "
+            "--apply SCHEMA"
+          : "not ready: type the remedies above, or pgsync-consumer bootstrap --apply SCHEMA");
 }
 
 base::Status CommandBootstrap(const Config& config, base::Logger&) {

@@ -51,6 +51,16 @@ bool HasErrors(const std::vector<CheckResult>& checks) {
   });
 }
 
+bool OnlySlotIsMissing(const std::vector<CheckResult>& checks) {
+  bool missing = false;
+  for (const CheckResult& check : checks) {
+    if (check.level != CheckLevel::kError && check.level != CheckLevel::kUnknown) continue;
+    if (!check.apply_slot) return false;
+    missing = true;
+  }
+  return missing;
+}
+
 base::Result<Checks> Preflight(pg::Connection& connection, const PreflightInput& input) {
   Checks checks;
   auto server = ReadServer(connection);

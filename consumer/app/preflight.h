@@ -20,8 +20,9 @@ enum class CheckLevel : uint8_t { kOk, kWarning, kError, kUnknown };
 
 struct CheckResult {
   CheckLevel level = CheckLevel::kOk;
-  std::string what;    // "wal_level is logical", "public.c: deletes carry only (id), but …"
-  std::string remedy;  // what to type; "" for kOk
+  std::string what;  // "wal_level is logical", "public.c: deletes carry only (id), but …"
+  std::string
+      remedy;  // what to type, in commands of ours with SCHEMA (WithSchemaArguments); "" for kOk
   // What `bootstrap --apply` does about it; neither = only an operator can.
   std::vector<std::string> apply_sql;  // statements, in order, each on its own
   bool apply_slot = false;             // create the slot
@@ -31,9 +32,13 @@ struct CheckResult {
 std::string ToString(const CheckResult& check);
 bool HasErrors(const std::vector<CheckResult>& checks);  // kError or kUnknown
 
+// Whether creating the slot is all that is left to do. A slot that is made while anything else is
+// wrong loses: changes of a table whose replica identity is too weak come without old values.
+bool OnlySlotIsMissing(const std::vector<CheckResult>& checks);
+
 struct PreflightInput {
   std::string database;
-  std::string schema_path;  // for the commands in remedies
+  std::string schema_path;
   std::string slot;
   const std::vector<schema::DocumentTree>& trees;
   const schema::Catalog& catalog;

@@ -92,7 +92,7 @@ void CheckSlot(const std::optional<source::SlotInfo>& slot, const PreflightInput
     CheckResult check;
     check.level = CheckLevel::kError;
     check.what = name + " does not exist";
-    check.remedy = "pgsync-consumer bootstrap --apply " + input.schema_path;
+    check.remedy = "pgsync-consumer bootstrap --apply SCHEMA";
     check.apply_slot = true;
     checks->push_back(std::move(check));
   } else if (slot->plugin != source::kPlugin) {
@@ -110,9 +110,8 @@ void CheckSlot(const std::optional<source::SlotInfo>& slot, const PreflightInput
     Add(checks, CheckLevel::kError,
         fmt::format("{} was invalidated by the server ({}): changes since {} are lost to it", name,
                     slot->invalidation_reason, base::ToString(slot->confirmed_flush)),
-        fmt::format("pgsync-consumer teardown {0}; pgsync-consumer bootstrap --apply {0}; then all "
-                    "documents are loaded again",
-                    input.schema_path));
+        "pgsync-consumer teardown SCHEMA; pgsync-consumer bootstrap --apply SCHEMA; then all "
+        "documents are loaded again");
   } else {
     Add(checks, CheckLevel::kOk,
         fmt::format("{} exists, confirmed up to {}{}", name, base::ToString(slot->confirmed_flush),

@@ -16,13 +16,13 @@ using model::Value;
 std::string Name(const model::Relation& relation) { return relation.schema + "." + relation.table; }
 
 base::Error IdentityTooWeak(const model::Relation& relation, const std::string& column) {
-  return base::Refused(
-      fmt::format("{}: the WAL no longer carries the old value of column \"{}\", so documents that "
-                  "this row left cannot be "
-                  "found; its REPLICA IDENTITY was weakened while we ran. Run `pgsync-consumer "
-                  "bootstrap --apply SCHEMA`, then "
-                  "start again",
-                  Name(relation), column));
+  return base::Refused(fmt::format(
+      "{}: the WAL does not carry the old value of column \"{}\", so documents that this "
+      "row left cannot be found: the table's REPLICA IDENTITY was too weak when the row "
+      "was changed. WAL that is written stays as it is, so all has to be loaded anew: "
+      "run `pgsync-consumer teardown SCHEMA`, then `pgsync-consumer bootstrap --apply "
+      "SCHEMA`, which sets the identity before it makes the slot, and start again",
+      Name(relation), column));
 }
 
 // The values of `columns`, or nothing when one of them is NULL. `other` is the row to take a value

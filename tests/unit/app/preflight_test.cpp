@@ -87,7 +87,7 @@ TEST_F(CheckSlotTest, MissingOneIsForBootstrap) {
   const CheckResult check = Check(std::nullopt);
   EXPECT_EQ(check.level, CheckLevel::kError);
   EXPECT_TRUE(check.apply_slot);
-  EXPECT_EQ(check.remedy, "pgsync-consumer bootstrap --apply s.json");
+  EXPECT_EQ(check.remedy, "pgsync-consumer bootstrap --apply SCHEMA");
 }
 
 TEST_F(CheckSlotTest, ForeignOrLostOnesAreNotTouched) {
@@ -102,6 +102,18 @@ TEST_F(CheckSlotTest, ForeignOrLostOnesAreNotTouched) {
     EXPECT_TRUE(check.apply_sql.empty());
     EXPECT_NE(check.remedy, "");
   }
+}
+
+TEST(Checks, SlotIsMadeOnlyWhenNothingElseIsMissing) {
+  CheckResult slot{CheckLevel::kError, "slot", "", {}, true};
+  CheckResult identity{CheckLevel::kError, "identity", "", {"ALTER TABLE t"}, false};
+  CheckResult unknown{CheckLevel::kUnknown, "plugin", "", {}, false};
+  CheckResult warning{CheckLevel::kWarning, "index", "", {}, false};
+  EXPECT_TRUE(OnlySlotIsMissing({slot}));
+  EXPECT_TRUE(OnlySlotIsMissing({slot, warning}));
+  EXPECT_FALSE(OnlySlotIsMissing({warning}));
+  EXPECT_FALSE(OnlySlotIsMissing({slot, identity}));
+  EXPECT_FALSE(OnlySlotIsMissing({unknown, slot}));
 }
 
 TEST(PluginList, ReadsAsTheServerDoes) {

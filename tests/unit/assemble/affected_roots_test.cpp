@@ -109,6 +109,19 @@ TEST_F(AffectedRootsTest, DeleteWithoutIdentityIsRefused) {
       base::ErrorKind::kRefused);
 }
 
+// The WAL stays as it is: an identity that is right again does not help, only a new load does.
+TEST_F(AffectedRootsTest, WeakIdentityIsMendedByANewLoad) {
+  std::vector<Touch> touches;
+  const auto status = roots_.Collect(
+      {RowChange::Kind::kDelete, Relation("book", {"id"}), OldRow::kAbsent, {}, {}}, &touches);
+  ASSERT_FALSE(status.ok());
+  const std::string& message = status.error().message;
+  const size_t teardown = message.find("`pgsync-consumer teardown SCHEMA`");
+  const size_t bootstrap = message.find("`pgsync-consumer bootstrap --apply SCHEMA`");
+  EXPECT_NE(bootstrap, std::string::npos) << message;
+  EXPECT_LT(teardown, bootstrap) << message;
+}
+
 TEST_F(AffectedRootsTest, ColumnThatLeftTheStreamIsRefused) {
   EXPECT_EQ(
       CollectError(
