@@ -142,6 +142,56 @@ def test_teardown_leaves_nothing_in_redis(scenario, bookstore, redis):
     assert redis.command("DBSIZE") == 0
 
 
+def test_teardown_does_not_need_the_tables(shop, work):
+    """The file names a table and a column that are gone: the slot must not keep WAL for ever because of that."""
+    shop.bootstrap().run_once().expect(0)
+    shop.sql("DROP TABLE reply; ALTER TABLE book DROP COLUMN title")
+    r = shop.command("teardown", "--yes").expect(0)
+    assert not slots(shop) and f'removed slot "{shop.data.slot}"' in r.stdout, repr(r)
+    assert shop.target.count(shop.data.index) == 0
+
+
+def test_teardown_without_engine(shop, stub):
+    """The slot goes, what is left is named, and typing it again when the engine is back removes the rest."""
+    shop.target = stub
+    shop.bootstrap().run_once().expect(0)
+    alive, dead = stub.url, f"http://127.0.0.1:{free_port()}"
+    r = shop.bare("teardown", "--yes", shop.schema, "--target", dead).expect(3)
+    assert not slots(shop) and f'removed slot "{shop.data.slot}"' in r.stdout, repr(r)
+    assert shop.data.index in r.stderr and dead in r.stderr and f"{shop.data.index}-rejected" in r.stderr, repr(r)
+    request("GET", f"{alive}/{shop.data.index}_1")
+    shop.command("teardown", "--yes").expect(0)
+    with pytest.raises(HttpError):
+        request("GET", f"{alive}/{shop.data.index}_1")
+
+
+def test_teardown_without_redis(shop):
+    shop.bootstrap().run_once().expect(0)
+    port = free_port()
+    shop.queue = f"redis://127.0.0.1:{port}/0"
+    r = shop.command("teardown", "--yes").expect(3)
+    assert not slots(shop) and shop.target.count(shop.data.index) == 0, repr(r)
+    assert f"127.0.0.1:{port}" in r.stderr and re.search(rf"pgsync:{{\d+:{shop.data.slot}}}:", r.stderr), repr(r)
+
+
+def test_teardown_under_a_daemon_removes_nothing(shop):
+    shop.bootstrap()
+    daemon = shop.start()
+    shop.wait_synced(daemon)
+    r = shop.command("teardown", "--yes").expect(3)
+    assert "in use" in r.stderr and slots(shop) == [shop.data.slot], repr(r)
+    shop.assert_equal()
+    daemon.must_run()
+
+
+def test_teardown_without_postgres_removes_nothing(shop):
+    """Nobody can say then whether a daemon still works on the index."""
+    shop.bootstrap().run_once().expect(0)
+    r = shop.command("teardown", "--yes", env={"PG_PORT": free_port()}).expect(3)
+    assert "nothing was removed" in r.stderr and "removed" not in r.stdout, repr(r)
+    shop.assert_equal()
+
+
 # ---- preview ----
 def test_preview_prints_the_document(shop):
     r = shop.command("preview", "--id", "7").expect(0)
