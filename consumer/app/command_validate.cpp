@@ -1,4 +1,5 @@
-// `validate`: every finding about the schema file; against the database too, if it can be reached.
+// `validate`: every finding about the schema file and what it names in the database; --offline: of
+// the file alone.
 #include <cstdio>
 #include <utility>
 
@@ -25,7 +26,7 @@ void PrintMissingIndexes(const ResolvedSchema& resolved) {
 
 }  // namespace
 
-base::Status CommandValidate(const Config& config, base::Logger& log) {
+base::Status CommandValidate(const Config& config, base::Logger&) {
   auto file = ReadSchemaFile(config);
   if (!file) return std::move(file).error();
   PrintFindings(file->findings());
@@ -35,13 +36,13 @@ base::Status CommandValidate(const Config& config, base::Logger& log) {
     return {};
   }
 
+  // "It is wrong" and "it could not be checked" are different results: 2 and 3.
   auto connection = Connect(config, *file);
   if (!connection) {
-    // "It is wrong" and "it could not be checked" are different results.
-    log.Warning("validate",
-                fmt::format("not checked against the database: {}", connection.error().message));
-    fmt::print("{}: valid as far as can be told without the database\n", config.schema_path);
-    return {};
+    return base::Refused(
+        fmt::format("{} was not checked against the database: {}; to check the file alone: "
+                    "pgsync-consumer validate --offline SCHEMA",
+                    config.schema_path, connection.error().message));
   }
   auto resolved = ResolveSchema(config, *file, *connection);
   if (!resolved) return std::move(resolved).error();

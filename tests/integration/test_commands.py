@@ -20,6 +20,13 @@ def identities(scenario):
     return dict(scenario.sql("SELECT relname::text, relreplident::text FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"))
 
 
+def schema(scenario, work, change):
+    document = json.loads(scenario.schema.read_text())
+    change(document[0])
+    scenario.schema = work / "schema.json"
+    scenario.schema.write_text(json.dumps(document))
+
+
 def slots(scenario):
     return [r[0] for r in scenario.sql("SELECT slot_name::text FROM pg_replication_slots WHERE database = %s", (scenario.data.database,))]
 
@@ -46,6 +53,20 @@ def test_validate(shop):
 
 def test_validate_offline_needs_no_server(shop):
     shop.command("validate", "--offline", server=False).expect(0)
+
+
+@pytest.mark.parametrize("what, env", [("password", {"PG_PASSWORD": CANARY + "wrong"}), ("cannot reach", {"PG_PORT": "1"})])
+def test_validate_without_a_server_is_no_success(shop, what, env):
+    """What could not be checked is not valid: neither when the server refuses us, nor when nobody answers."""
+    r = shop.command("validate", env=env).expect(3)
+    assert what in r.stderr and re.search(r"validate --offline \S+", r.stderr) and "valid as far" not in r.stdout, repr(r)
+    shop.command("validate", "--offline", env=env).expect(0)
+
+
+def test_validate_against_a_missing_database(shop, work):
+    schema(shop, work, lambda d: d.update(database="bookshop"))
+    r = shop.command("validate").expect(3)
+    assert '"bookshop"' in r.stderr and "does not exist" in r.stderr, repr(r)
 
 
 def test_plan_names_tables_slot_and_index(shop):
