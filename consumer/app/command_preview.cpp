@@ -30,6 +30,31 @@ std::vector<std::string> SplitId(const std::string& id, size_t parts) {
   return split;
 }
 
+// Can the parts be values of the document's key? "abc" is no integer, and so nobody's id. Asked of
+// the server, which alone knows what its types read.
+base::Result<bool> CanBeKey(pg::Connection& connection, const schema::DocumentTree& tree,
+                            const std::vector<std::string>& key) {
+  std::string casts;
+  for (size_t i = 0; i < key.size(); ++i) {
+    casts += fmt::format("{}${}::{}", i == 0 ? "" : ", ", i + 1, tree.id_types[i]);
+  }
+  const std::vector<pg::Param> parameters(key.begin(), key.end());
+  auto rows = connection.Query("SELECT " + casts, parameters);
+  if (rows) return true;
+  if (connection.SqlState().starts_with("22")) return false;  // data exception
+  return std::move(rows).error();
+}
+
+// Why no document has the id, for every kind of document in the file.
+std::string NoSuchRow(const schema::DocumentTree& tree) {
+  std::string key;
+  for (size_t i = 0; i < tree.id_columns.size(); ++i) {
+    key += fmt::format("{}{} {}", i == 0 ? "" : ", ", tree.id_columns[i], tree.id_types[i]);
+  }
+  return fmt::format("{} has no such row; its key is ({})", schema::ToString(tree.nodes[0].table),
+                     key);
+}
+
 }  // namespace
 
 Status CommandPreview(const Config& config, base::Logger& log) {
@@ -39,6 +64,8 @@ Status CommandPreview(const Config& config, base::Logger& log) {
   auto schema = LoadResolvedSchema(config);
   if (!schema) return schema.error();
 
+  auto connection = pg::Connection::Open(config.postgres, schema->database);
+  if (!connection) return std::move(connection).error();
   base::StopSignal stop;
   base::Metrics metrics;
   assemble::BuilderSettings settings;
@@ -61,14 +88,20 @@ Status CommandPreview(const Config& config, base::Logger& log) {
     for (const schema::DocumentTree& tree : schema->trees) {
       std::vector<std::string> key = SplitId(id, tree.id_columns.size());
       if (key.size() != tree.id_columns.size()) continue;
+      auto possible = CanBeKey(*connection, tree, key);
+      if (!possible) return std::move(possible).error().While(fmt::format("document \"{}\"", id));
+      if (!*possible) continue;
       // A root touch has its values in the order of the entry point's columns, which is the order
       // of the id.
       Status built = builder.BuildTouched({{tree.number, 0, std::move(key)}}, {}, print);
       if (!built) return std::move(built).error().While(fmt::format("document \"{}\"", id));
     }
     if (found == before) {
-      return base::Fatal(fmt::format("no document has the _id \"{}\": {} has no such row", id,
-                                     schema::ToString(schema->trees.front().nodes[0].table)));
+      std::string reasons;
+      for (const schema::DocumentTree& tree : schema->trees) {
+        reasons += (reasons.empty() ? "" : "; ") + NoSuchRow(tree);
+      }
+      return base::Fatal(fmt::format("no document has the _id \"{}\": {}", id, reasons));
     }
   }
   return {};

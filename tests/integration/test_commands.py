@@ -227,6 +227,13 @@ def test_preview_of_nothing(shop):
     assert r.status == 1 and "123456789" in r.output, repr(r)
 
 
+@pytest.mark.parametrize("id", ["abc", "99999999999999999999", "1|2"])
+def test_preview_of_what_is_no_key(shop, id):
+    r = shop.command("preview", "--id", id).expect(1)
+    assert re.search(rf'no document has the _id "{re.escape(id)}".*key is \(id (integer|bigint)\)', r.stderr), repr(r)
+    assert "22P02" not in r.stderr and "invalid input syntax" not in r.stderr, repr(r)
+
+
 # ---- run --once ----
 def test_run_once_loads_and_applies(shop, queue):
     shop.queue = queue if isinstance(queue, str) else queue.url
