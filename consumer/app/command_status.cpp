@@ -56,6 +56,7 @@ base::Status PrintQueue(const Config& config, pg::Connection& connection,
   auto system = source::SystemIdentifier(connection);
   if (!system) return std::move(system).error();
   auto queue = MakeQueue(config, *system, resolved.slot);
+  if (auto status = queue->Probe(); !status) return status;
   auto producer = queue->NewProducer();
   auto stream = producer->DepthOf(queue::Lane::kStream);
   if (!stream) return std::move(stream).error();

@@ -301,6 +301,16 @@ def test_status(shop):
     assert shop.data.slot in r.stdout and shop.data.index in r.stdout and "300" in r.stdout, repr(r)
 
 
+def test_status_without_redis_or_engine(shop):
+    """Either part missing is an operator's business, and the others are shown."""
+    shop.bootstrap().run_once().expect(0)
+    shop.queue = f"redis://127.0.0.1:{free_port()}/0"
+    r = shop.command("status").expect(3)
+    assert "queue" in r.stdout and "cannot be read" in r.stdout and "300" in r.stdout, repr(r)
+    r = shop.bare("status", shop.schema, "--target", f"http://127.0.0.1:{free_port()}").expect(3)
+    assert "cannot be read" in r.stdout and shop.data.slot in r.stdout, repr(r)
+
+
 def test_http_page(shop):
     shop.bootstrap()
     port = free_port()
