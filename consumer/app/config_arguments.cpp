@@ -22,12 +22,13 @@ Usage: pgsync-consumer [COMMAND] SCHEMA [OPTIONS]
 constexpr std::string_view kCommands = R"(
 Commands:
   run (default)               load what is missing, then follow the changes until stopped
-  validate                    check SCHEMA, and what it names if the database can be reached
+  validate                    check SCHEMA against the database; with --offline only the file
   plan                        show tables, columns, replica identities, slot and index of every document
   bootstrap                   check server, slot and tables; print every remedy, or do it with --apply
   teardown                    remove the slot, the indices and the queue of SCHEMA
   preview                     build the documents given by --id and print them
   status                      show slot, queue and target on one screen
+  help                        print this text
 )";
 
 constexpr std::string_view kFooter = R"(
@@ -126,6 +127,7 @@ base::Result<Arguments> ParseArguments(std::span<const std::string> arguments) {
   if (result.help || result.version) return result;
   if (auto status = CheckOptions(app, raw); !status) return std::move(status).error();
   if (auto status = ReadWords(raw); !status) return std::move(status).error();
+  if (result.help) return result;
   for (const CLI::Option* option : app.get_options()) {
     if (option->count() == 0) continue;
     const auto it = OptionCommands().find(option->get_name(false, false));
@@ -288,7 +290,7 @@ base::Status CheckOptions(const CLI::App& app, const Raw&) {
   for (const std::string& argument : app.remaining()) {
     if (!argument.starts_with("-") || argument == "--") continue;
     const std::string option = argument.substr(0, argument.find('='));  // the value may be a secret
-    return base::Usage(fmt::format("unknown option {}{}; see pgsync-consumer --help", option,
+    return base::Usage(fmt::format("unknown option {}; see pgsync-consumer --help{}", option,
                                    base::DidYouMean(option, known)));
   }
   return {};
@@ -307,6 +309,8 @@ base::Status ReadWords(Raw& raw) {
     if (command != known.end()) {
       to.command = kCommandWords[static_cast<size_t>(command - known.begin())].command;
       words.erase(words.begin());
+    } else if (first == "help") {
+      to.help = true;
     } else if (first == "parallel_sync") {
       to.once = true;
       words.erase(words.begin());
@@ -314,11 +318,15 @@ base::Status ReadWords(Raw& raw) {
       for (const OtherWord& other : kOtherWords) {
         if (first == other.word) return base::Usage(fmt::format("`{}` {}", first, other.answer));
       }
+      if (words.size() > 1 && std::find(known.begin(), known.end(), words[1]) != known.end()) {
+        return base::Usage(
+            fmt::format("the command comes first; type: pgsync-consumer {} {}", words[1], first));
+      }
       const bool could_be_a_file = first.find_first_of("./") != std::string::npos;
       const std::string nearest = base::Nearest(first, known);
       if (words.size() > 1 || !raw.configs.empty() || (!could_be_a_file && !nearest.empty())) {
-        return base::Usage(fmt::format("unknown command \"{}\"{}; commands: {}", first,
-                                       base::DidYouMean(first, known), fmt::join(known, ", ")));
+        return base::Usage(fmt::format("unknown command \"{}\"; commands: {}{}", first,
+                                       fmt::join(known, ", "), base::DidYouMean(first, known)));
       }
     }
   }

@@ -254,7 +254,7 @@ base::Result<TargetConfig> ReadTarget(const std::optional<std::string>& url,
   static const std::vector<std::string> kSchemes = {"http", "https", "sqlite", "ndjson", "null"};
   // A text without a scheme may hold anything, so it is not repeated.
   return base::Usage(fmt::format(
-      "--target: {}; use http://HOST:PORT, https://HOST:PORT, sqlite:FILE, ndjson:FILE or null:{}",
+      "--target: {}; use http://HOST:PORT, https://HOST:PORT, null:, sqlite:FILE or ndjson:FILE{}",
       has_scheme ? fmt::format("unknown scheme \"{}\"", scheme) : "no scheme",
       has_scheme ? base::DidYouMean(scheme, kSchemes) : ""));
 }

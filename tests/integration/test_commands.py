@@ -37,12 +37,17 @@ def test_version(scenario):
     assert re.match(r"pgsync-consumer \d+\.\d+\.\d+", r.stdout), repr(r)
 
 
-@pytest.mark.parametrize("flag", ["--help", "-h"])
+@pytest.mark.parametrize("flag", ["--help", "-h", "help"])
 def test_help(scenario, flag):
     r = scenario.bare(flag, server=False).expect(0)
     for word in ("run", "validate", "plan", "bootstrap", "teardown", "preview", "status", "--target", "--queue", "--once",
                  "PG_HOST", "REDIS_URL", "ELASTICSEARCH_URL", "sqlite:", "ndjson:", "null:"):
         assert word in r.stdout, f"--help does not name {word}"
+
+
+def test_command_after_the_file(shop):
+    r = shop.bare(shop.schema, "run").expect(2)
+    assert f"pgsync-consumer run {shop.schema}" in r.stderr, repr(r)
 
 
 # ---- looking ----

@@ -61,6 +61,31 @@ TEST(Commands, UnknownOneNamesTheNearest) {
   EXPECT_TRUE(Has(Wrong({"es_mapping", "s.json"}), "write the mapping in the schema file"));
 }
 
+TEST(Commands, ComesFirst) {
+  EXPECT_EQ(Wrong({"s.json", "run"}), "the command comes first; type: pgsync-consumer run s.json");
+  EXPECT_TRUE(Has(Wrong({"a.json", "b.json"}), "unknown command \"a.json\""));
+}
+
+TEST(Commands, HelpIsOne) {
+  for (const std::vector<std::string>& ask :
+       std::vector<std::vector<std::string>>{{"help"}, {"help", "run"}}) {
+    const auto parsed = Parse(ask);
+    ASSERT_TRUE(parsed) << parsed.error().message;
+    EXPECT_TRUE(parsed->text && Has(*parsed->text, "--target"));
+  }
+}
+
+TEST(Errors, JoinTheirSentences) {
+  for (const std::string& message :
+       {Wrong({"valdate", "s.json"}), Wrong({"s.json", "--targt", "null:"}),
+        Wrong({"s.json", "--target", "sqlit:x"})}) {
+    EXPECT_TRUE(message.ends_with("?")) << message;
+    for (const char* clash : {"?;", ":;", ";:", ";;"}) {
+      EXPECT_EQ(message.find(clash), std::string::npos) << message;
+    }
+  }
+}
+
 TEST(Commands, PgsyncSpellings) {
   EXPECT_EQ(Parse({"bootstrap", "-t", "-c", "s.json"})->config.command, Command::kTeardown);
   EXPECT_FALSE(Parse({"bootstrap", "-nc", "s.json"})->config.apply);
