@@ -11,7 +11,7 @@
 // Memory: the session (options, cache, buffer) lives in children of the decoding context and goes
 // with it, after an ERROR too; what a change needs lives in a context that is reset after each
 // change. Nothing here has a destructor: ERROR jumps. No streaming and no two-phase callbacks are
-// registered: setting any one of them would switch its mode on (TODO(issue-4)).
+// registered yet: setting any one of them would switch its mode on.
 #include "decoder/relation_cache.h"
 #include "decoder/string_info_sink.h"
 
