@@ -62,7 +62,11 @@ Status Builder::WithConnection(const Work& work) {
   // Class 42: a table or column is not what it was at start, or a right was taken away. Waiting
   // does not bring it back.
   const bool changed = connection_->SqlState().starts_with("42");
+  // "cached plan must not change result type": a column was retyped, and a new session prepares
+  // anew.
+  const bool retyped = connection_->SqlState() == "0A000";
   connection_.reset();
+  if (retyped) return base::Retry(status.error().message);
   if (!changed) return status;
   return base::Refused(
       status.error().message +
@@ -172,10 +176,18 @@ Result<std::vector<Builder::Keys>> Builder::ResolveRoots(std::vector<model::Touc
     base::Backoff backoff(milliseconds(1), milliseconds(100));
     const auto since = steady_clock::now();
     bool warned = false;
+    std::set<const std::string*> locks;  // of the trees in question
+    for (const Pending& run : climbs) {
+      const std::string& lock = statements_[touches[run.begin].document].lock;
+      if (!lock.empty()) locks.insert(&lock);
+    }
     for (bool shown = false; !shown;) {
       pg::Connection& connection = *connection_;
       if (auto s = connection.BeginPipeline(); !s) return s.error();
       if (auto s = connection.SendPrepared(kBegin, {}, pg::Format::kText); !s) return s.error();
+      for (const std::string* lock : locks) {
+        if (auto s = connection.SendPrepared(*lock, {}, pg::Format::kText); !s) return s.error();
+      }
       if (auto s = connection.SendPrepared(kSnapshot, {}, pg::Format::kText); !s) return s.error();
       for (const Pending& run : climbs) {
         const model::Touch& first = touches[run.begin];
@@ -192,7 +204,9 @@ Result<std::vector<Builder::Keys>> Builder::ResolveRoots(std::vector<model::Touc
       if (auto s = connection.SendPrepared(kCommit, {}, pg::Format::kText); !s) return s.error();
       if (auto s = connection.Sync(); !s) return s.error();
 
-      if (auto begun = connection.Receive(); !begun) return begun.error();
+      for (size_t i = 0; i < 1 + locks.size(); ++i) {
+        if (auto begun = connection.Receive(); !begun) return begun.error();
+      }
       auto snapshot_row = connection.Receive();
       if (!snapshot_row) return snapshot_row.error();
       auto snapshot = Snapshot::Parse(snapshot_row->Cell(0, 0));
@@ -310,7 +324,7 @@ Status Builder::BuildChunk(const DocumentTree& tree, const NodeStatement& root,
   std::optional<OpenChunk> chunk;
   while (!chunk) {
     const Status read = WithConnection([&]() -> Status {
-      auto opened = ReadRoots(root, root.sql, params, xids, tree.nodes.size());
+      auto opened = ReadRoots(tree, root, params, xids);
       if (!opened) return opened.error();
       chunk = std::move(*opened);
       return chunk ? ReadLevels(tree, &*chunk) : Status();
@@ -331,22 +345,30 @@ Status Builder::BuildChunk(const DocumentTree& tree, const NodeStatement& root,
 
 // Begins the chunk's transaction and reads the roots. Returns nothing, with the transaction ended,
 // when the snapshot does not show all of `xids`.
-Result<std::optional<Builder::OpenChunk>> Builder::ReadRoots(const NodeStatement& root,
-                                                             const std::string& sql,
+Result<std::optional<Builder::OpenChunk>> Builder::ReadRoots(const DocumentTree& tree,
+                                                             const NodeStatement& root,
                                                              std::span<const pg::Param> params,
-                                                             std::span<const uint32_t> xids,
-                                                             size_t levels) {
+                                                             std::span<const uint32_t> xids) {
+  const std::string& lock = statements_[tree.number].lock;
   pg::Connection& connection = *connection_;
   OpenChunk chunk;
   // Before the snapshot, so that the age of what we read is never underestimated.
   chunk.read_at = steady_clock::now();
   if (auto s = connection.BeginPipeline(); !s) return s.error();
   if (auto s = connection.SendPrepared(kBegin, {}, pg::Format::kText); !s) return s.error();
+  if (!lock.empty()) {
+    if (auto s = connection.SendPrepared(lock, {}, pg::Format::kText); !s) return s.error();
+  }
   if (auto s = connection.SendPrepared(kSnapshot, {}, pg::Format::kText); !s) return s.error();
-  if (auto s = connection.SendPrepared(sql, params, pg::Format::kBinary); !s) return s.error();
+  if (auto s = connection.SendPrepared(root.sql, params, pg::Format::kBinary); !s) {
+    return s.error();
+  }
   if (auto s = connection.Sync(); !s) return s.error();
 
   if (auto begun = connection.Receive(); !begun) return begun.error();
+  if (!lock.empty()) {
+    if (auto locked = connection.Receive(); !locked) return locked.error();
+  }
   auto snapshot_row = connection.Receive();
   if (!snapshot_row) return snapshot_row.error();
   auto rows = connection.Receive();
@@ -360,7 +382,7 @@ Result<std::optional<Builder::OpenChunk>> Builder::ReadRoots(const NodeStatement
     return std::optional<OpenChunk>();
   }
   chunk.version = snapshot->Version();
-  chunk.rows.levels.resize(levels);
+  chunk.rows.levels.resize(tree.nodes.size());
   chunk.rows.levels[0].rows = std::move(*rows);
   chunk.rows.root_layout = &root.layout;
   return std::optional<OpenChunk>(std::move(chunk));

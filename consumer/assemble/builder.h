@@ -89,10 +89,10 @@ class Builder {
   base::Status BuildChunk(const schema::DocumentTree& tree, const NodeStatement& root,
                           std::span<const pg::Param> params, std::span<const uint32_t> xids,
                           const Emit& emit);
-  base::Result<std::optional<OpenChunk>> ReadRoots(const NodeStatement& root,
-                                                   const std::string& sql,
+  base::Result<std::optional<OpenChunk>> ReadRoots(const schema::DocumentTree& tree,
+                                                   const NodeStatement& root,
                                                    std::span<const pg::Param> params,
-                                                   std::span<const uint32_t> xids, size_t levels);
+                                                   std::span<const uint32_t> xids);
   base::Status ReadLevels(const schema::DocumentTree& tree, OpenChunk* chunk);
   base::Status EmitChunk(const schema::DocumentTree& tree, const OpenChunk& chunk,
                          const Emit& emit) const;

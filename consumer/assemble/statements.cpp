@@ -1,8 +1,10 @@
 #include "consumer/assemble/statements.h"
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "consumer/assemble/type_oids.h"
 
@@ -106,6 +108,20 @@ void AddLinksAndColumns(const DocumentTree& tree, const Node& node, const std::s
     const int at = list->Add(OutputExpression(alias, column));
     if (layout->columns < 0) layout->columns = at;
   }
+}
+
+std::string Lock(const DocumentTree& tree) {
+  std::set<std::string> tables;
+  const auto add = [&](const schema::TableName& table, char kind) {
+    // Materialized views and foreign tables cannot be locked by this statement.
+    if (kind == 'r' || kind == 'p' || kind == 'v') tables.insert(Quoted(table));
+  };
+  for (const Node& node : tree.nodes) {
+    add(node.table, node.kind);
+    if (node.junction) add(node.junction->table, node.junction->kind);
+  }
+  if (tables.empty()) return "";
+  return fmt::format("LOCK TABLE {} IN ACCESS SHARE MODE", fmt::join(tables, ", "));
 }
 
 NodeStatement RootByKey(const DocumentTree& tree) {
@@ -277,6 +293,7 @@ bool HasBinaryWriter(uint32_t type_oid) {
 
 TreeStatements MakeStatements(const DocumentTree& tree) {
   TreeStatements statements;
+  statements.lock = Lock(tree);
   statements.root_by_key = RootByKey(tree);
   statements.root_by_pages =
       RootWhere(tree, std::string("ONLY ") + kHeapMark, "r.ctid >= $1::tid AND r.ctid < $2::tid");

@@ -39,6 +39,10 @@ struct ClimbStatement {
 };
 
 struct TreeStatements {
+  // Locks every table of the tree against being rewritten, in ACCESS SHARE mode as reading does. It
+  // has to come before the transaction's snapshot: to an older snapshot a table that ALTER TABLE
+  // has rewritten looks empty ("" = nothing to lock).
+  std::string lock;
   NodeStatement root_by_key;    // parameters: one array per id column
   NodeStatement root_by_pages;  // for one heap: its quoted name replaces kHeapMark; parameters: tid
                                 // from, tid below

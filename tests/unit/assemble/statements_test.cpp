@@ -27,6 +27,13 @@ TEST_F(StatementsTest, RootByKeyFindsAbsentRowsToo) {
   EXPECT_EQ(statement.layout.columns, 5);
 }
 
+TEST_F(StatementsTest, LocksEveryTableThatCanBeLockedOnce) {
+  tree_.nodes[1].kind = 'm';
+  EXPECT_EQ(MakeStatements(tree_).lock,
+            R"(LOCK TABLE "public"."book", "public"."book_tag", "public"."review", "public"."tag" )"
+            R"(IN ACCESS SHARE MODE)");
+}
+
 TEST_F(StatementsTest, LevelComesSortedByParentThenKey) {
   EXPECT_EQ(MakeStatements(tree_).levels[2].sql,
             R"(SELECT k.ord, c."stars" FROM unnest($1::int4[]) WITH ORDINALITY AS k(v1, ord) )"
