@@ -23,12 +23,7 @@ constexpr int kReloadChecks =
     100;  // times 50 ms: until the server has read its changed configuration
 
 PreflightInput InputFor(const Config& config, const ResolvedSchema& resolved) {
-  return {resolved.database,
-          config.schema_path,
-          resolved.slot,
-          resolved.trees,
-          resolved.catalog,
-          [&config, &resolved] {
+  return {resolved.database, resolved.slot, resolved.trees, resolved.catalog, [&config, &resolved] {
             return pg::Connection::Open(config.postgres, resolved.database, true);
           }};
 }

@@ -168,14 +168,9 @@ Status CommandRun(const Config& config, base::StopSignal& drain, base::Logger& l
   if (!connection) return connection.error();
 
   // From here the documents are known; nothing was written anywhere yet.
-  const PreflightInput preflight{schema->database,
-                                 config.schema_path,
-                                 schema->slot,
-                                 schema->trees,
-                                 schema->catalog,
-                                 [&] {
-                                   return pg::Connection::Open(config.postgres, schema->database,
-                                                               true); }};
+  const PreflightInput preflight{
+      schema->database, schema->slot, schema->trees, schema->catalog,
+      [&] { return pg::Connection::Open(config.postgres, schema->database, true); }};
   if (auto status = CheckBeforeRun(*connection, preflight); !status) return status;
   auto origin = FindOrigin(*connection, *schema);
   if (!origin) return origin.error();

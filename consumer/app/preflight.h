@@ -38,7 +38,6 @@ bool OnlySlotIsMissing(const std::vector<CheckResult>& checks);
 
 struct PreflightInput {
   std::string database;
-  std::string schema_path;
   std::string slot;
   const std::vector<schema::DocumentTree>& trees;
   const schema::Catalog& catalog;

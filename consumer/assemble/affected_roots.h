@@ -24,7 +24,7 @@ class AffectedRoots {
 
   // Appends the touches of one row change. A row whose link is NULL touches nobody through that
   // link. kRefused when the WAL does not carry the old values that are needed: the replica identity
-  // was weakened while we ran.
+  // is, or was when it was written, too weak.
   base::Status Collect(const model::RowChange& change, std::vector<model::Touch>* touches);
 
   // Appends one rebuild per document that uses one of the truncated tables.

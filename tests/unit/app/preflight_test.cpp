@@ -64,7 +64,7 @@ class CheckSlotTest : public ::testing::Test {
  protected:
   CheckResult Check(const std::optional<source::SlotInfo>& slot) {
     std::vector<CheckResult> checks;
-    CheckSlot(slot, {"shop", "s.json", "shop_book", trees_, catalog_, {}}, &checks);
+    CheckSlot(slot, {"shop", "shop_book", trees_, catalog_, {}}, &checks);
     EXPECT_EQ(checks.size(), 1u);
     return checks.front();
   }
