@@ -134,6 +134,57 @@ class Encoder {
     out_.pack_bin_body(content.data(), static_cast<uint32_t>(content.size()));
   }
 
+  // ---- transactions in progress
+
+  // `first`: nothing of this transaction was sent before.
+  void StreamStart(uint32_t xid, bool first) {
+    Record(Tag::kStreamStart, 3);
+    out_.pack_uint32(xid);
+    Bool(first);
+  }
+
+  void StreamStop() { Record(Tag::kStreamStop, 1); }
+
+  void StreamCommit(uint32_t xid, uint64_t commit_lsn, uint64_t end_lsn, int64_t commit_time_us) {
+    Record(Tag::kStreamCommit, 5);
+    out_.pack_uint32(xid);
+    out_.pack_uint64(commit_lsn);
+    out_.pack_uint64(end_lsn);
+    out_.pack_int64(commit_time_us);
+  }
+
+  void StreamAbort(uint32_t xid, uint32_t subxid) {
+    Record(Tag::kStreamAbort, 3);
+    out_.pack_uint32(xid);
+    out_.pack_uint32(subxid);
+  }
+
+  void Subtransaction(uint32_t subxid) {
+    Record(Tag::kSubtransaction, 2);
+    out_.pack_uint32(subxid);
+  }
+
+  // ---- statistics
+
+  // Exactly `relations` calls of RelationCounters follow.
+  void Statistics(uint32_t relations) {
+    Record(Tag::kStatistics, 2);
+    out_.pack_array(relations);
+  }
+
+  void RelationCounters(uint32_t relid, uint64_t decoded, uint64_t filtered, uint64_t suppressed,
+                        uint64_t sent, uint64_t bytes) {
+    out_.pack_array(6);
+    out_.pack_uint32(relid);
+    out_.pack_uint64(decoded);
+    out_.pack_uint64(filtered);
+    out_.pack_uint64(suppressed);
+    out_.pack_uint64(sent);
+    out_.pack_uint64(bytes);
+  }
+
+  // ---- values
+
   void Value(const ValueView& value) {
     using Kind = ValueView::Kind;
     switch (value.kind) {

@@ -92,6 +92,34 @@ class FrameToJson {
         Member("prefix", &FrameToJson::String);
         Member("content", &FrameToJson::Content);
         break;
+      case Tag::kStreamStart:
+        Head("stream_start", elements, 3);
+        Member("xid", &FrameToJson::Number);
+        Member("first", &FrameToJson::Bool);
+        break;
+      case Tag::kStreamStop:
+        Head("stream_stop", elements, 1);
+        break;
+      case Tag::kStreamCommit:
+        Head("stream_commit", elements, 5);
+        Member("xid", &FrameToJson::Number);
+        Member("commit_lsn", &FrameToJson::Lsn);
+        Member("end_lsn", &FrameToJson::Lsn);
+        Member("commit_time", &FrameToJson::CommitTime);
+        break;
+      case Tag::kStreamAbort:
+        Head("stream_abort", elements, 3);
+        Member("xid", &FrameToJson::Number);
+        Member("subxid", &FrameToJson::Number);
+        break;
+      case Tag::kSubtransaction:
+        Head("subtransaction", elements, 2);
+        Member("subxid", &FrameToJson::Number);
+        break;
+      case Tag::kStatistics:
+        Head("statistics", elements, 2);
+        Member("relations", &FrameToJson::AllCounters);
+        break;
       default:
         Fail("unknown record tag");
     }
@@ -184,6 +212,19 @@ class FrameToJson {
     appendStringInfoChar(out_, ']');
   }
 
+  void Counters() {
+    if (Array("counters") != 6) Fail("counters of the wrong length");
+    appendStringInfoString(out_, "{\"relid\":");
+    Number();
+    Member("decoded", &FrameToJson::Number);
+    Member("filtered", &FrameToJson::Number);
+    Member("suppressed", &FrameToJson::Number);
+    Member("sent", &FrameToJson::Number);
+    Member("bytes", &FrameToJson::Number);
+    appendStringInfoChar(out_, '}');
+  }
+
+  void AllCounters() { List("a list of counters", &FrameToJson::Counters); }
   void Relids() { List("a list of relations", &FrameToJson::Number); }
   void Columns() { List("a list of columns", &FrameToJson::Column); }
   void Row() { List("a row", &FrameToJson::Value); }

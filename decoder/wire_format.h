@@ -19,11 +19,14 @@ enum class Tag : uint8_t {
   kDelete = 6,
   kTruncate = 7,
   kMessage = 8,
-  // Reserved for streaming of transactions in progress; a version 1 decoder refuses them.
+  // Only when the client asked for option "streaming": transactions in progress.
   kStreamStart = 9,
   kStreamStop = 10,
   kStreamCommit = 11,
   kStreamAbort = 12,
+  kSubtransaction = 13,
+  // Only when the client asked for option "statistics_interval".
+  kStatistics = 14,
 };
 
 // msgpack extension types of column values. All others are plain msgpack: nil = NULL, bool, int,
