@@ -1,4 +1,5 @@
-// What the stream says happened: relations, row changes, transaction marks. Made by wire/, read by
+// What the stream says happened: relations, row changes, marks of transactions, whole or in
+// progress, and what the plugin counted. Made by wire/, read by app/batch_collector and
 // assemble/affected_roots. Column values are kept as text in PostgreSQL's own input form, because
 // their one use is to be looked up by SQL: documents are always built from the tables, never from
 // these rows (design D2).
@@ -86,6 +87,48 @@ struct Commit {
   int64_t commit_time_us = 0;
 };
 
-using Record = std::variant<Begin, RowChange, Truncate, LogicalMessage, Commit>;
+// A block of a transaction in progress: what stands between StreamStart and StreamStop belongs to
+// it, and counts only once its StreamCommit has come.
+struct StreamStart {
+  uint32_t xid = 0;    // of the top-level transaction
+  bool first = false;  // nothing of it came before
+};
+
+// Up to the next one or the end of the block, changes belong to this (sub)transaction.
+struct Subtransaction {
+  uint32_t subxid = 0;
+};
+
+struct StreamStop {};
+
+struct StreamCommit {
+  uint32_t xid = 0;
+  base::Lsn commit_lsn;
+  base::Lsn end_lsn;
+  int64_t commit_time_us = 0;
+};
+
+struct StreamAbort {
+  uint32_t xid = 0;
+  uint32_t subxid = 0;  // the one that is taken back; all of it when equal to xid
+};
+
+// What the plugin did with the rows of one table since the session began.
+struct Counters {
+  uint32_t relid = 0;
+  std::shared_ptr<const Relation> relation;  // null when the session has not described the table
+  uint64_t decoded = 0;
+  uint64_t filtered = 0;
+  uint64_t suppressed = 0;
+  uint64_t sent = 0;
+  uint64_t bytes = 0;
+};
+
+struct Statistics {
+  std::vector<Counters> relations;
+};
+
+using Record = std::variant<Begin, RowChange, Truncate, LogicalMessage, Commit, StreamStart,
+                            Subtransaction, StreamStop, StreamCommit, StreamAbort, Statistics>;
 
 }  // namespace model

@@ -1,7 +1,8 @@
 // Frames of the pgsync plugin -> model::Record. The grammar is decoder/WIRE_FORMAT.md; the bytes
 // come from source/, the records go to assemble/affected_roots. Strict: what the grammar does not
-// know (version, tag, extension, arity, relation id, bytes after the last record) is a kFatal error
-// that names the offset, because guessing is how data gets silently wrong.
+// know (version, tag, extension, arity, relation id, a record out of its place, bytes after the
+// last one) is a kFatal error that names the offset, because guessing is how data gets silently
+// wrong.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +13,7 @@
 
 #include "consumer/base/result.h"
 #include "consumer/model/row_change.h"
+#include "consumer/wire/record_order.h"
 #include "consumer/wire/tokens.h"
 
 namespace wire {
@@ -21,14 +23,18 @@ namespace wire {
 // frame, whatever lengths it claims.
 class Decoder {
  public:
+  explicit Decoder(Asked asked = {}) : asked_(asked), order_(asked) {}
+
   // Returns the records of one frame, in order. After an error the session is unusable up to
   // Reset().
   base::Result<std::vector<model::Record>> Decode(std::string_view frame);
 
-  // Forgets all relations: a new session sends them again.
-  void Reset() { relations_.clear(); }
+  // Forgets everything: a new session sends relations, and transactions in progress, again.
+  void Reset();
 
  private:
+  Asked asked_;
+  RecordOrder order_;
   std::unordered_map<uint32_t, std::shared_ptr<const model::Relation>> relations_;
   std::vector<Token> tokens_;  // of the record at hand; kept for its memory
 };

@@ -116,6 +116,44 @@ class Expectation {
     EXPECT_EQ(base::ToString(commit.end_lsn), LsnOf(record, "end_lsn"));
     EXPECT_EQ(Time(commit.commit_time_us), record.at("commit_time"));
   }
+  void Compare(const model::StreamStart& start, const json& record) {
+    EXPECT_EQ(record.at("record"), "stream_start");
+    EXPECT_EQ(start.xid, record.at("xid"));
+    EXPECT_EQ(start.first, record.at("first"));
+  }
+  void Compare(const model::StreamStop&, const json& record) {
+    EXPECT_EQ(record.at("record"), "stream_stop");
+  }
+  void Compare(const model::StreamCommit& commit, const json& record) {
+    EXPECT_EQ(record.at("record"), "stream_commit");
+    EXPECT_EQ(commit.xid, record.at("xid"));
+    EXPECT_EQ(base::ToString(commit.commit_lsn), LsnOf(record, "commit_lsn"));
+    EXPECT_EQ(base::ToString(commit.end_lsn), LsnOf(record, "end_lsn"));
+    EXPECT_EQ(Time(commit.commit_time_us), record.at("commit_time"));
+  }
+  void Compare(const model::StreamAbort& abort, const json& record) {
+    EXPECT_EQ(record.at("record"), "stream_abort");
+    EXPECT_EQ(abort.xid, record.at("xid"));
+    EXPECT_EQ(abort.subxid, record.at("subxid"));
+  }
+  void Compare(const model::Subtransaction& subtransaction, const json& record) {
+    EXPECT_EQ(record.at("record"), "subtransaction");
+    EXPECT_EQ(subtransaction.subxid, record.at("subxid"));
+  }
+  void Compare(const model::Statistics& statistics, const json& record) {
+    EXPECT_EQ(record.at("record"), "statistics");
+    ASSERT_EQ(statistics.relations.size(), record.at("relations").size());
+    for (size_t i = 0; i < statistics.relations.size(); ++i) {
+      const model::Counters& counters = statistics.relations[i];
+      const json& expected = record.at("relations")[i];
+      EXPECT_EQ(counters.relid, expected.at("relid"));
+      EXPECT_EQ(counters.decoded, expected.at("decoded"));
+      EXPECT_EQ(counters.filtered, expected.at("filtered"));
+      EXPECT_EQ(counters.suppressed, expected.at("suppressed"));
+      EXPECT_EQ(counters.sent, expected.at("sent"));
+      EXPECT_EQ(counters.bytes, expected.at("bytes"));
+    }
+  }
   void Compare(const model::RowChange& change, const json& record) {
     const char* const kinds[] = {"insert", "update", "delete"};
     const char* const old_kinds[] = {"absent", "key", "full"};
@@ -161,7 +199,7 @@ class Expectation {
 TEST(Golden, FramesDecodeToWhatTheServerReadsInThem) {
   int frames_read = 0;
   for (const auto& [scenario, frames] : Scenarios()) {
-    Decoder decoder;
+    Decoder decoder({.streaming = true, .statistics = true});
     Expectation expectation;
     for (const auto& [number, path] : frames) {
       SCOPED_TRACE(path.filename().string());
