@@ -3,7 +3,7 @@ SELECT slot_name FROM pgsync_create_slot('regress');
 SELECT slot_name, lsn IS NOT NULL AS has_lsn FROM pgsync_create_slot('second');
 SELECT pgsync_create_slot('second');
 SELECT pgsync_create_slot('Bad name');
-SELECT 'created' FROM pg_create_logical_replication_slot('of_another_plugin', 'test_decoding');
+SELECT 'created' FROM pg_create_logical_replication_slot('of_another_plugin', 'pgoutput');
 CREATE TABLE t (id int);
 INSERT INTO t SELECT generate_series(1, 100);
 SELECT slot_name, database, active, restart_lsn IS NOT NULL AS restart, confirmed_flush_lsn IS NOT NULL AS confirmed,
@@ -16,7 +16,9 @@ SELECT pg_drop_replication_slot('second'), pg_drop_replication_slot('of_another_
 CREATE ROLE regress_reader;
 SET ROLE regress_reader;
 SELECT slot_name FROM pgsync_slots;
+\set VERBOSITY sqlstate
 SELECT pgsync_create_slot('not_allowed');
+\set VERBOSITY default
 RESET ROLE;
 DROP ROLE regress_reader;
 DROP TABLE t;

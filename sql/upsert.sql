@@ -14,8 +14,14 @@ COPY t FROM stdin;
 CREATE TRIGGER note BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION note();
 UPDATE t SET n = 0 WHERE id = 2;
 SELECT * FROM changes('regress');
-MERGE INTO t USING (VALUES (3), (4)) AS s(id) ON t.id = s.id
-  WHEN MATCHED THEN DELETE WHEN NOT MATCHED THEN INSERT VALUES (s.id, 40);
+-- PostgreSQL 14 has no MERGE.
+SELECT CASE WHEN current_setting('server_version_num')::int < 150000 THEN
+  'DO $$ BEGIN DELETE FROM t WHERE id = 3; INSERT INTO t VALUES (4, 40); END $$' ELSE
+  'MERGE INTO t USING (VALUES (3), (4)) AS s(id) ON t.id = s.id
+     WHEN MATCHED THEN DELETE WHEN NOT MATCHED THEN INSERT VALUES (s.id, 40)' END
+\set ECHO none
+\gexec
+\set ECHO all
 SELECT * FROM changes('regress');
 DROP TABLE t, log;
 DROP FUNCTION note;
