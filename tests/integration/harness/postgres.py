@@ -16,9 +16,13 @@ CRASH = re.compile(r"terminated by signal|PANIC|TRAP|could not write|server proc
 ROLE = "syncer"
 
 
+# Where the server's programs run, if not in this system: a chroot that shares /tmp with it. PG_BINDIR is as seen from there.
+CHROOT = os.environ.get("PG_CHROOT") or ""
+
+
 def bin_dir():
     for d in [os.environ.get("PG_BINDIR"), "/usr/lib/postgresql/15/bin"]:
-        if d and pathlib.Path(d, "initdb").exists():
+        if d and pathlib.Path(CHROOT + d, "initdb").exists():
             return pathlib.Path(d)
     return pathlib.Path(run(["pg_config", "--bindir"]).strip())
 
@@ -79,7 +83,7 @@ class PostgresServer:
             shutil.chown(path, "postgres", "postgres")
 
     def _as_postgres(self, *args, check=True):
-        command = [*as_user("postgres"), *map(str, args)]
+        command = [*(["chroot", CHROOT] if CHROOT else []), *as_user("postgres"), *map(str, args)]
         if check:
             return run(command, cwd="/")
         return subprocess.run(command, capture_output=True, cwd="/").returncode
@@ -139,7 +143,7 @@ class PostgresServer:
         """Runs psql with ON_ERROR_STOP as a role that owns its tables; password by environment, not by argument."""
         env = dict(os.environ, PGPASSWORD=CANARY, PGOPTIONS="-c client_min_messages=warning")
         host = str(self.dir) if user == "postgres" else "127.0.0.1"
-        return run([self._bin / "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", host, "-p", self.port, "-U", user,
+        return run(["psql" if CHROOT else self._bin / "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", host, "-p", self.port, "-U", user,
                     "-d", database, *args], env=env)
 
     def drop_database(self, name):
@@ -157,8 +161,9 @@ class PostgresServer:
 
     def create_database(self, name, template="template0"):
         self.drop_database(name)
-        self.rows("postgres", f'CREATE DATABASE "{name}" TEMPLATE "{template}" OWNER {ROLE}'
-                  + ("" if template == "template0" else " STRATEGY file_copy"))
+        # The older and only way before 15, where it has no name.
+        file_copy = template != "template0" and self.value("postgres", "SHOW server_version_num") >= "150000"
+        self.rows("postgres", f'CREATE DATABASE "{name}" TEMPLATE "{template}" OWNER {ROLE}' + (" STRATEGY file_copy" if file_copy else ""))
 
     def wal_position(self):
         """The position up to which everything committed so far is flushed."""
