@@ -20,36 +20,6 @@
 
 namespace pgsync_wire {
 
-// One column value on its way out. Borrowed: `text` lives until the per-change memory context is
-// reset.
-struct ValueView {
-  enum class Kind : uint8_t {
-    kNull,
-    kBool,
-    kInt,
-    kUint,
-    kFloat,
-    kDouble,
-    kText,
-    kRawText,
-    kUuid,  // `text` is its 16 bytes
-    kDate,  // `integer`, as the three below it are declared in wire_format.h
-    kTimestamp,
-    kTimestampTz,
-    kUnchanged,
-    kMissing,
-  };
-  Kind kind = Kind::kNull;
-  union {
-    int64_t integer = 0;
-    uint64_t natural;
-    float single_float;
-    double double_float;
-    bool boolean;
-  };
-  std::string_view text = {};
-};
-
 template <typename Sink>
 class Encoder {
  public:
@@ -91,7 +61,7 @@ class Encoder {
     out_.pack_uint8(in_identity ? kColumnInIdentity : 0);
   }
 
-  // Exactly `columns` calls of Value follow: the new row.
+  // Exactly `columns` values follow: the new row.
   void Insert(uint32_t relid, uint32_t columns) {
     Record(Tag::kInsert, 3);
     out_.pack_uint32(relid);
@@ -113,7 +83,7 @@ class Encoder {
   }
 
   void RowHead(uint32_t columns) { out_.pack_array(columns); }
-  void NoRow() { out_.pack_nil(); }
+  void NoRow() { Null(); }
 
   // Exactly `relations` calls of TruncatedRelation follow.
   void Truncate(uint8_t flags, uint32_t relations) {
@@ -185,47 +155,7 @@ class Encoder {
 
   // ---- values
 
-  void Value(const ValueView& value) {
-    using Kind = ValueView::Kind;
-    switch (value.kind) {
-      case Kind::kNull:
-        return NoRow();
-      case Kind::kBool:
-        return Bool(value.boolean);
-      case Kind::kInt:
-        out_.pack_int64(value.integer);
-        return;
-      case Kind::kUint:
-        out_.pack_uint64(value.natural);
-        return;
-      case Kind::kFloat:
-        return Float<4>(kFloat32, std::bit_cast<uint32_t>(value.single_float));
-      case Kind::kDouble:
-        return Float<8>(kFloat64, std::bit_cast<uint64_t>(value.double_float));
-      case Kind::kText:
-        return Text(value.text);
-      case Kind::kRawText:
-        return Extension(Ext::kRawText, value.text);
-      case Kind::kUuid:
-        return Extension(Ext::kUuid, value.text);
-      case Kind::kDate:
-        return BigEndian<4>(Ext::kDate, static_cast<uint64_t>(value.integer));
-      case Kind::kTimestamp:
-        return BigEndian<8>(Ext::kTimestamp, static_cast<uint64_t>(value.integer));
-      case Kind::kTimestampTz:
-        return BigEndian<8>(Ext::kTimestampTz, static_cast<uint64_t>(value.integer));
-      case Kind::kUnchanged:
-        return BigEndian<1>(Ext::kUnchanged, 0);
-      case Kind::kMissing:
-        return BigEndian<1>(Ext::kMissing, 0);
-    }
-  }
-
- private:
-  void Record(Tag tag, uint32_t elements) {
-    out_.pack_array(elements);
-    out_.pack_uint8(static_cast<uint8_t>(tag));
-  }
+  void Null() { out_.pack_nil(); }
 
   void Bool(bool value) {
     if (value) {
@@ -235,9 +165,31 @@ class Encoder {
     }
   }
 
+  void Int(int64_t value) { out_.pack_int64(value); }
+  void Uint(uint64_t value) { out_.pack_uint64(value); }
+  void Float(float value) { FloatBits<4>(kFloat32, std::bit_cast<uint32_t>(value)); }
+  void Double(double value) { FloatBits<8>(kFloat64, std::bit_cast<uint64_t>(value)); }
+  // REQUIRES: UTF-8.
   void Text(std::string_view text) {
     out_.pack_str(static_cast<uint32_t>(text.size()));
     out_.pack_str_body(text.data(), static_cast<uint32_t>(text.size()));
+  }
+  void RawText(std::string_view bytes) { Extension(Ext::kRawText, bytes); }
+  // `bytes` are 16.
+  void Uuid(const unsigned char* bytes) {
+    Extension(Ext::kUuid, {reinterpret_cast<const char*>(bytes), 16});
+  }
+  // Units of these three: wire_format.h.
+  void Date(int32_t days) { BigEndian<4>(Ext::kDate, static_cast<uint64_t>(days)); }
+  void Timestamp(int64_t us) { BigEndian<8>(Ext::kTimestamp, static_cast<uint64_t>(us)); }
+  void TimestampTz(int64_t us) { BigEndian<8>(Ext::kTimestampTz, static_cast<uint64_t>(us)); }
+  void Unchanged() { BigEndian<1>(Ext::kUnchanged, 0); }
+  void Missing() { BigEndian<1>(Ext::kMissing, 0); }
+
+ private:
+  void Record(Tag tag, uint32_t elements) {
+    out_.pack_array(elements);
+    out_.pack_uint8(static_cast<uint8_t>(tag));
   }
 
   void Extension(Ext type, std::string_view bytes) {
@@ -254,7 +206,7 @@ class Encoder {
 
   // Not pack_float: that one writes 2.0 as the integer 2 and loses the sign of -0.0.
   template <size_t kBytes>
-  void Float(char head, uint64_t bits) {
+  void FloatBits(char head, uint64_t bits) {
     char bytes[1 + kBytes];
     bytes[0] = head;
     PutBigEndian<kBytes>(bytes + 1, bits);
@@ -275,7 +227,5 @@ class Encoder {
 
   msgpack::packer<Sink> out_;
 };
-
-static_assert(std::is_trivially_destructible_v<ValueView>);
 
 }  // namespace pgsync_wire

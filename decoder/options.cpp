@@ -156,6 +156,39 @@ void ParseOrigin(Options* options, const char* value) {
   }
 }
 
+bool ParseBoolean(const char* name, const char* value) {
+  bool parsed;
+  if (!parse_bool(value, &parsed)) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("option \"%s\" is \"%s\", which is not a boolean", name, value),
+                    errhint("Allowed are \"on\" and \"off\".")));
+  }
+  return parsed;
+}
+
+void ParsePublishViaRoot(Options* options, const char* value) {
+  options->publish_via_root = ParseBoolean("publish_via_root", value);
+}
+
+void ParseStreaming(Options* options, const char* value) {
+  options->streaming = ParseBoolean("streaming", value);
+}
+
+void ParseMessagePrefix(Options* options, const char* value) {
+  options->message_prefix = pstrdup(value);
+}
+
+void ParseStatisticsInterval(Options* options, const char* value) {
+  const char* hint = nullptr;
+  if (!parse_int(value, &options->statistics_interval_ms, GUC_UNIT_MS, &hint) ||
+      options->statistics_interval_ms < 0) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("option \"statistics_interval\" is \"%s\"", value),
+                    errhint("Give a number of milliseconds, or one with a unit, as \"10s\"; 0 is "
+                            "after every transaction.")));
+  }
+}
+
 struct OptionKind {
   const char* name;
   bool required;
@@ -165,7 +198,11 @@ struct OptionKind {
 constexpr OptionKind kOptionKinds[] = {
     {"proto_version", true, ParseProtoVersion},
     {"tables", false, ParseTables},
+    {"publish_via_root", false, ParsePublishViaRoot},
     {"origin", false, ParseOrigin},
+    {"message_prefix", false, ParseMessagePrefix},
+    {"streaming", false, ParseStreaming},
+    {"statistics_interval", false, ParseStatisticsInterval},
 };
 constexpr int kOptionCount = static_cast<int>(sizeof(kOptionKinds) / sizeof(kOptionKinds[0]));
 
@@ -174,6 +211,16 @@ int KindOf(const char* name) {
     if (strcmp(kOptionKinds[i].name, name) == 0) return i;
   }
   return -1;
+}
+
+const char* OptionNames() {
+  StringInfoData names;
+  initStringInfo(&names);
+  for (int i = 0; i < kOptionCount; ++i) {
+    const char* const separator = i == 0 ? "" : i + 1 == kOptionCount ? " and " : ", ";
+    appendStringInfo(&names, "%s\"%s\"", separator, kOptionKinds[i].name);
+  }
+  return names.data;
 }
 
 void CheckColumnsExist(Oid relid, const TableOption& table, const ColumnNames& columns) {
@@ -231,6 +278,8 @@ const TableOption* Options::Find(const char* schema, const char* table) const {
 Options* ParseOptions(const List* def_elems) {
   Options* const options = pg::AllocZero<Options>();
   options->every_table = true;
+  options->message_prefix = "pgsync";
+  options->statistics_interval_ms = -1;
   bool seen[kOptionCount] = {};
   ListCell* cell;
   foreach (cell, def_elems) {
@@ -239,7 +288,7 @@ Options* ParseOptions(const List* def_elems) {
     if (kind < 0) {
       ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                       errmsg("unknown option \"%s\" of output plugin pgsync", element->defname),
-                      errhint("Options are \"proto_version\", \"tables\" and \"origin\".")));
+                      errhint("Options are %s.", OptionNames())));
     }
     if (seen[kind]) {
       ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -261,6 +310,7 @@ Options* ParseOptions(const List* def_elems) {
                       errhint("Give proto_version '1'.")));
     }
   }
+  if (!seen[KindOf("publish_via_root")]) options->publish_via_root = !options->every_table;
   return options;
 }
 

@@ -2,14 +2,17 @@
 // role with REPLICATION controls these strings, so the parser trusts nothing. What is not
 // understood is an ERROR with a hint: guessing is how data gets silently wrong.
 //
-//   proto_version   '1', required
-//   tables          table ("," table)*                       absent = every user table with all
-//   columns
-//     table         schema "." name [ "(" [columns] [";" [columns]] ")" ]
-//     columns       column ("," column)*                     first list: emitted, second: watched;
-//     names as in SQL
-//   origin          any (default) | none                     none: only changes that originate on
-//   this server
+//   proto_version        '1', required
+//   tables               table ("," table)*            absent: every user table with all columns
+//     table              schema "." name [ "(" [columns] [";" [columns]] ")" ]
+//     columns            column ("," column)*          first list: emitted, second: watched
+//   publish_via_root     boolean                       default: whether "tables" is given
+//   origin               any (default) | none          none: only what originates on this server
+//   message_prefix       text                          default "pgsync"; "" = every message
+//   streaming            boolean, default off          send large transactions in progress
+//   statistics_interval  milliseconds                  absent: none
+//
+// Names are as in SQL, quoted where needed.
 #pragma once
 
 #include "decoder/pg.h"
@@ -33,6 +36,10 @@ struct TableOption {
 
 struct Options {
   bool local_origin_only;
+  bool streaming;
+  bool publish_via_root;
+  int statistics_interval_ms;  // -1: none
+  const char* message_prefix;
   bool every_table;
   TableOption* tables;
   int table_count;

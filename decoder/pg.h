@@ -81,6 +81,15 @@ inline TimestampTz CommitTime(const ReorderBufferTXN* txn) {
 #endif
 }
 
+// The transaction that a subtransaction is part of; itself, if it is none.
+inline ReorderBufferTXN* TopTransaction(ReorderBufferTXN* txn) {
+#if PG_VERSION_NUM >= 160000
+  return rbtxn_get_toptxn(txn);
+#else
+  return txn->toptxn != nullptr ? txn->toptxn : txn;
+#endif
+}
+
 inline void UpdateProgress(LogicalDecodingContext* ctx, bool skipped_transaction) {
 #if PG_VERSION_NUM >= 150000
   OutputPluginUpdateProgress(ctx, skipped_transaction);

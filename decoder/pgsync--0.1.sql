@@ -12,6 +12,26 @@ CREATE FUNCTION pgsync_decode(frame bytea) RETURNS SETOF jsonb
     SET DateStyle = 'ISO, YMD' SET TimeZone = 'UTC' SET extra_float_digits = 3;
 COMMENT ON FUNCTION pgsync_decode(bytea) IS 'the records of one message of output plugin pgsync, readable';
 
+CREATE FUNCTION pgsync_plugin_stats(slot name, tables text DEFAULT NULL,
+        OUT relation regclass, OUT decoded int8, OUT filtered int8, OUT suppressed int8, OUT sent int8, OUT bytes int8)
+    RETURNS SETOF record
+    LANGUAGE sql VOLATILE
+    -- Not a string: names are bound here and now, so no search_path can change what it calls.
+    BEGIN ATOMIC
+    SELECT DISTINCT ON (n->>'relid') (n->>'relid')::oid::regclass, (n->>'decoded')::int8, (n->>'filtered')::int8,
+           (n->>'suppressed')::int8, (n->>'sent')::int8, (n->>'bytes')::int8
+      FROM pg_logical_slot_peek_binary_changes(slot, NULL, NULL,
+               VARIADIC ARRAY['proto_version', '1', 'statistics_interval', '0']
+                        || CASE WHEN tables IS NULL THEN '{}' ELSE ARRAY['tables', tables] END)
+               WITH ORDINALITY AS c(lsn, xid, data, number),
+           pgsync_decode(c.data) AS record,
+           jsonb_array_elements(record->'relations') AS n
+     WHERE record->>'record' = 'statistics'
+     ORDER BY n->>'relid', c.number DESC;
+    END;
+COMMENT ON FUNCTION pgsync_plugin_stats(name, text)
+    IS 'what the output plugin would do with the rows that wait in a slot, per table; consumes nothing';
+
 CREATE VIEW pgsync_slots AS
     SELECT s.slot_name, s.database, s.active, s.restart_lsn, s.confirmed_flush_lsn,
            pg_catalog.pg_wal_lsn_diff(

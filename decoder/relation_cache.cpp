@@ -1,22 +1,7 @@
 // Building and invalidating relation entries.
 #include "decoder/relation_cache.h"
 
-#include <cstring>
-
-#include "decoder/string_info_sink.h"
-
 namespace pgsync {
-
-class RelationCache {
- public:
-  MemoryContext context;
-  const Options* options;
-  TextEncoding* encoding;
-  HTAB* entries;         // RelationEntry. Never removed from, so pointers into it stay good
-  HTAB* known;           // KnownRelation. The same
-  uint64 generation;     // entries of an older one are invalid
-  uint64 invalidations;  // counts marks, to notice one that arrives while an entry is being built
-};
 
 namespace {
 
@@ -90,7 +75,7 @@ void EncodeRelationRecord(RelationCache* cache, Target* made, Relation target, c
                           const FormData_pg_attribute** attributes) {
   initStringInfo(&made->relation_record);
   StringInfoSink sink = {&made->relation_record};
-  pgsync_wire::Encoder<StringInfoSink> encoder(sink);
+  Encoder encoder(sink);
   const char* const schema = get_namespace_name(RelationGetNamespace(target));
   encoder.Relation(made->relid, cache->encoding->NameToUtf8(schema),
                    cache->encoding->NameToUtf8(RelationGetRelationName(target)), identity,
@@ -151,26 +136,46 @@ bool IsUserTable(Relation relation) {
   return RelationGetRelid(relation) >= FirstNormalObjectId;
 }
 
+// Adds what a partition is sent as, by the options of its ancestors, parent first.
+void AddAncestors(RelationCache* cache, RelationEntry* entry, Relation partition,
+                  const Identity& identity) {
+  const Options& options = *cache->options;
+  List* const ancestors = get_partition_ancestors(RelationGetRelid(partition));
+  ListCell* cell;
+  foreach (cell, ancestors) {
+    const Oid ancestor_id = lfirst_oid(cell);
+    Know(cache, ancestor_id)->is_ancestor = true;
+    const bool root = lnext(ancestors, cell) == nullptr;
+    const Relation ancestor = RelationIdGetRelation(ancestor_id);
+    if (!RelationIsValid(ancestor)) elog(ERROR, "could not open relation with OID %u", ancestor_id);
+    if (options.every_table) {
+      if (root) AddTarget(cache, entry, partition, ancestor, nullptr, identity);
+    } else if (const TableOption* const option = OptionOf(options, ancestor); option != nullptr) {
+      if (options.publish_via_root) {
+        AddTarget(cache, entry, partition, ancestor, option, identity);
+      } else if (entry->targets == nullptr) {
+        // Under its own name, with what the nearest listed ancestor asks for.
+        AddTarget(cache, entry, partition, partition, option, identity);
+      }
+    }
+    RelationClose(ancestor);
+  }
+}
+
 void AddTargets(RelationCache* cache, RelationEntry* entry, Relation relation,
                 const Identity& identity) {
   const Options& options = *cache->options;
+  const bool partition = relation->rd_rel->relispartition;
   if (options.every_table) {
-    if (IsUserTable(relation)) AddTarget(cache, entry, relation, relation, nullptr, identity);
-    return;
+    if (!IsUserTable(relation)) return;
+    if (partition && options.publish_via_root) {
+      return AddAncestors(cache, entry, relation, identity);
+    }
+    return AddTarget(cache, entry, relation, relation, nullptr, identity);
   }
   const TableOption* const own = OptionOf(options, relation);
   if (own != nullptr) AddTarget(cache, entry, relation, relation, own, identity);
-  if (!relation->rd_rel->relispartition) return;
-  ListCell* cell;
-  foreach (cell, get_partition_ancestors(RelationGetRelid(relation))) {
-    const Oid ancestor_id = lfirst_oid(cell);
-    Know(cache, ancestor_id)->is_ancestor = true;
-    const Relation ancestor = RelationIdGetRelation(ancestor_id);
-    if (!RelationIsValid(ancestor)) elog(ERROR, "could not open relation with OID %u", ancestor_id);
-    const TableOption* const option = OptionOf(options, ancestor);
-    if (option != nullptr) AddTarget(cache, entry, relation, ancestor, option, identity);
-    RelationClose(ancestor);
-  }
+  if (partition) AddAncestors(cache, entry, relation, identity);
 }
 
 void Build(RelationCache* cache, RelationEntry* entry, Relation relation) {
@@ -203,6 +208,12 @@ void Build(RelationCache* cache, RelationEntry* entry, Relation relation) {
     entry->context = nullptr;
   }
   entry->valid = invalidations == cache->invalidations;
+}
+
+int CompareRelids(const void* a, const void* b) {
+  const Oid left = (*static_cast<RelationEntry* const*>(a))->relid;
+  const Oid right = (*static_cast<RelationEntry* const*>(b))->relid;
+  return left < right ? -1 : left > right ? 1 : 0;
 }
 
 HTAB* CreateTable(const char* name, Size entry_size, MemoryContext context) {
@@ -241,7 +252,7 @@ RelationCache* CreateRelationCache(MemoryContext session, const Options* options
   return cache;
 }
 
-const RelationEntry* LookUp(RelationCache* cache, Relation relation) {
+RelationEntry* LookUpOther(RelationCache* cache, Relation relation) {
   const Oid relid = RelationGetRelid(relation);
   bool found;
   auto* const entry =
@@ -249,9 +260,29 @@ const RelationEntry* LookUp(RelationCache* cache, Relation relation) {
   if (!found) {
     entry->valid = false;
     entry->context = nullptr;
+    entry->counters = {};
+    entry->reported_rows = 0;
   }
+  cache->last = entry;
   if (!entry->valid || entry->generation != cache->generation) Build(cache, entry, relation);
   return entry;
+}
+
+std::span<RelationEntry*> TakeUnreported(RelationCache* cache) {
+  auto** const changed = static_cast<RelationEntry**>(
+      palloc(sizeof(RelationEntry*) * (hash_get_num_entries(cache->entries) + 1)));
+  size_t count = 0;
+  HASH_SEQ_STATUS scan;
+  hash_seq_init(&scan, cache->entries);
+  while (void* const found = hash_seq_search(&scan)) {
+    auto* const entry = static_cast<RelationEntry*>(found);
+    const uint64 rows = entry->counters.filtered + entry->counters.kept;
+    if (rows == entry->reported_rows) continue;
+    entry->reported_rows = rows;
+    changed[count++] = entry;
+  }
+  qsort(changed, count, sizeof(RelationEntry*), CompareRelids);
+  return {changed, count};
 }
 
 }  // namespace pgsync

@@ -40,6 +40,15 @@ struct Target {
   KnownRelation* known;
 };
 
+// What was done with the rows of a relation, since the session began. Described in WIRE_FORMAT.md.
+struct Counters {
+  uint64 filtered;
+  uint64 kept;  // decoded, and not filtered
+  uint64 suppressed;
+  uint64 sent;
+  uint64 bytes;
+};
+
 struct RelationEntry {
   Oid relid;  // hash key
   bool valid;
@@ -50,17 +59,43 @@ struct RelationEntry {
   int last_attnum;        // the last attribute that anybody needs
   TupleTableSlot* new_slot;
   TupleTableSlot* old_slot;
+  Counters counters;
+  uint64 reported_rows;  // filtered and kept, when last reported
 };
 
-class RelationCache;
+struct RelationCache {
+  MemoryContext context;
+  const Options* options;
+  TextEncoding* encoding;
+  HTAB* entries;         // RelationEntry. Never removed from, so pointers into it stay good
+  HTAB* known;           // KnownRelation. The same
+  RelationEntry* last;   // that was looked up; most changes are of the same relation
+  uint64 generation;     // entries of an older one are invalid
+  uint64 invalidations;  // counts marks, to notice one that arrives while an entry is being built
+};
 
 // Returns a new cache in `context`, which is the session's.
 RelationCache* CreateRelationCache(MemoryContext context, const Options* options,
                                    TextEncoding* encoding);
 
-// Returns the entry of a relation, built if need be. The pointer is good until the next call.
-const RelationEntry* LookUp(RelationCache* cache, Relation relation);
+// The entry of a relation that is not the last one.
+RelationEntry* LookUpOther(RelationCache* cache, Relation relation);
+
+// Returns the entry of a relation, built if need be. What it points to is good until the next call.
+inline RelationEntry* LookUp(RelationCache* cache, Relation relation) {
+  RelationEntry* const last = cache->last;
+  if (last != nullptr && last->relid == RelationGetRelid(relation) && last->valid &&
+      last->generation == cache->generation) {
+    return last;
+  }
+  return LookUpOther(cache, relation);
+}
+
+// Returns the entries whose counters changed since the last call, in order of relid; the array is
+// in CurrentMemoryContext.
+std::span<RelationEntry*> TakeUnreported(RelationCache* cache);
 
 static_assert(std::is_trivially_destructible_v<RelationEntry>);
+static_assert(std::is_trivially_destructible_v<RelationCache>);
 
 }  // namespace pgsync

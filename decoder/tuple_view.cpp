@@ -1,4 +1,4 @@
-// Datum -> ValueView, and text -> UTF-8.
+// Datum -> bytes, and text -> UTF-8.
 #include "decoder/tuple_view.h"
 
 #include <cstring>
@@ -6,22 +6,15 @@
 namespace pgsync {
 namespace {
 
-using pgsync_wire::ValueView;
-using Kind = pgsync_wire::ValueView::Kind;
-
-ValueView Integer(Kind kind, int64_t integer) {
-  ValueView view;
-  view.kind = kind;
-  view.integer = integer;
-  return view;
-}
-
-ValueView Text(std::string_view text, TextEncoding* encoding) {
+void WriteText(Encoder* encoder, std::string_view text, TextEncoding* encoding) {
+  if (encoding->is_utf8) return encoder->Text(text);
   bool valid = true;
-  ValueView view;
-  view.text = encoding->ToUtf8(text, &valid);
-  view.kind = valid ? Kind::kText : Kind::kRawText;
-  return view;
+  const std::string_view utf8 = encoding->ToUtf8(text, &valid);
+  if (valid) {
+    encoder->Text(utf8);
+  } else {
+    encoder->RawText(text);
+  }
 }
 
 Reader ReaderOf(Oid base_type) {
@@ -61,8 +54,8 @@ Reader ReaderOf(Oid base_type) {
 }  // namespace
 
 std::string_view TextEncoding::ToUtf8(std::string_view text, bool* valid) {
+  if (is_utf8 || text.empty()) return text;
   const int from = GetDatabaseEncoding();
-  if (from == PG_UTF8 || text.empty()) return text;
   const int size = static_cast<int>(text.size());
   if (from == PG_SQL_ASCII) {
     *valid = pg_verify_mbstr(PG_UTF8, text.data(), size, true);
@@ -111,56 +104,38 @@ void ChooseReader(Column* column, Oid type, int16 length, MemoryContext context)
   fmgr_info_cxt(function, &column->output, context);
 }
 
-bool IsUnchangedToast(int16 length, Datum value) {
-  return length == -1 && VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(value));
-}
-
-ValueView ReadValue(Column* column, Datum value, TextEncoding* encoding) {
-  ValueView view;
-  if (IsUnchangedToast(column->length, value)) {
-    view.kind = Kind::kUnchanged;
-    return view;
-  }
+void WriteValue(Encoder* encoder, Column* column, Datum value, TextEncoding* encoding) {
+  if (IsUnchangedToast(column->length, value)) return encoder->Unchanged();
   switch (column->reader) {
     case Reader::kBool:
-      view.kind = Kind::kBool;
-      view.boolean = DatumGetBool(value);
-      return view;
+      return encoder->Bool(DatumGetBool(value));
     case Reader::kInt2:
-      return Integer(Kind::kInt, DatumGetInt16(value));
+      return encoder->Int(DatumGetInt16(value));
     case Reader::kInt4:
-      return Integer(Kind::kInt, DatumGetInt32(value));
+      return encoder->Int(DatumGetInt32(value));
     case Reader::kInt8:
-      return Integer(Kind::kInt, DatumGetInt64(value));
+      return encoder->Int(DatumGetInt64(value));
     case Reader::kOid:
-      view.kind = Kind::kUint;
-      view.natural = DatumGetObjectId(value);
-      return view;
+      return encoder->Uint(DatumGetObjectId(value));
     case Reader::kFloat4:
-      view.kind = Kind::kFloat;
-      view.single_float = DatumGetFloat4(value);
-      return view;
+      return encoder->Float(DatumGetFloat4(value));
     case Reader::kFloat8:
-      view.kind = Kind::kDouble;
-      view.double_float = DatumGetFloat8(value);
-      return view;
+      return encoder->Double(DatumGetFloat8(value));
     case Reader::kUuid:
-      view.kind = Kind::kUuid;
-      view.text = {reinterpret_cast<const char*>(DatumGetUUIDP(value)->data), UUID_LEN};
-      return view;
+      return encoder->Uuid(DatumGetUUIDP(value)->data);
     case Reader::kDate:
-      return Integer(Kind::kDate, DatumGetDateADT(value));
+      return encoder->Date(DatumGetDateADT(value));
     case Reader::kTimestamp:
-      return Integer(Kind::kTimestamp, DatumGetTimestamp(value));
+      return encoder->Timestamp(DatumGetTimestamp(value));
     case Reader::kTimestampTz:
-      return Integer(Kind::kTimestampTz, DatumGetTimestampTz(value));
+      return encoder->TimestampTz(DatumGetTimestampTz(value));
     case Reader::kVarlenaText: {
       struct varlena* const bytes = PG_DETOAST_DATUM_PACKED(value);
-      return Text({VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes)}, encoding);
+      return WriteText(encoder, {VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes)}, encoding);
     }
     case Reader::kOutputText: {
       const char* const text = OutputFunctionCall(&column->output, value);
-      return Text({text, strlen(text)}, encoding);
+      return WriteText(encoder, {text, strlen(text)}, encoding);
     }
   }
   pg_unreachable();

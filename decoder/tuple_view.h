@@ -1,11 +1,11 @@
-// Tuple view: one Datum of a changed row -> the ValueView that goes on the wire. Knows which types
-// are typed on the wire and which are text of their output function, how an unchanged TOAST pointer
-// looks, and how text becomes UTF-8. Everything allocated here (detoasted values, output text) goes
-// to CurrentMemoryContext, the per-change context.
+// Tuple view: one Datum of a changed row -> its bytes on the wire. Knows which types are typed on
+// the wire and which are text of their output function, how an unchanged TOAST pointer looks, and
+// how text becomes UTF-8. Everything allocated here (detoasted values, output text) goes to
+// CurrentMemoryContext, the per-change context.
 #pragma once
 
-#include "decoder/encoder.h"
-// After it, as every header that needs the server:
+#include "decoder/frame_buffer.h"
+// After it:
 #include "decoder/pg.h"
 
 namespace pgsync {
@@ -13,8 +13,15 @@ namespace pgsync {
 // Text from the server's encoding to UTF-8. Lives in the session; finds its conversion when first
 // needed.
 struct TextEncoding {
-  Oid conversion;  // InvalidOid: none needed, or not looked up yet
+  bool is_utf8;
+  Oid conversion;  // InvalidOid: none, or not looked up yet
   bool looked_up;
+
+  void Init() {
+    is_utf8 = GetDatabaseEncoding() == PG_UTF8;
+    conversion = InvalidOid;
+    looked_up = false;
+  }
 
   // Returns the text as UTF-8. `*valid` is false when it cannot be: the bytes are then returned as
   // they are.
@@ -56,10 +63,12 @@ void ChooseReader(Column* column, Oid type, int16 length, MemoryContext context)
 
 // Whether the value is a TOAST pointer that the UPDATE did not touch; it must not be followed,
 // because the toast table cannot be read under a historic snapshot.
-bool IsUnchangedToast(int16 length, Datum value);
+inline bool IsUnchangedToast(int16 length, Datum value) {
+  return length == -1 && VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(value));
+}
 
 // REQUIRES: not null.
-pgsync_wire::ValueView ReadValue(Column* column, Datum value, TextEncoding* encoding);
+void WriteValue(Encoder* encoder, Column* column, Datum value, TextEncoding* encoding);
 
 static_assert(std::is_trivially_destructible_v<Column>);
 

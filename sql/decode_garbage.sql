@@ -5,7 +5,7 @@ SELECT pgsync_decode('\x02');
 SELECT pgsync_decode('\x01');
 SELECT pgsync_decode('\x0191');
 SELECT pgsync_decode('\x0190');
-SELECT pgsync_decode('\x019109');
+SELECT pgsync_decode('\x01910f');
 SELECT pgsync_decode('\x0191cd0101');
 SELECT pgsync_decode('\x0194010203');
 SELECT pgsync_decode('\x01930401ddffffffff');

@@ -19,7 +19,14 @@ struct StringSink {
   void write(const char* data, size_t size) { bytes.append(data, size); }
 };
 
-using Kind = ValueView::Kind;
+std::string Hex(const std::string& bytes) {
+  std::string hex;
+  for (const unsigned char c : bytes) {
+    hex += "0123456789abcdef"[c >> 4];
+    hex += "0123456789abcdef"[c & 15];
+  }
+  return hex;
+}
 
 class EncoderTest : public testing::Test {
  protected:
@@ -32,39 +39,12 @@ class EncoderTest : public testing::Test {
     return handle;
   }
 
-  // Returns the bytes of one value.
-  std::string Bytes(const ValueView& value) {
-    sink_.bytes.clear();
-    encoder_.Value(value);
-    return std::exchange(sink_.bytes, {});
-  }
-
-  static ValueView Integer(Kind kind, int64_t integer) {
-    ValueView view;
-    view.kind = kind;
-    view.integer = integer;
-    return view;
-  }
-
-  static ValueView Text(Kind kind, std::string_view text) {
-    ValueView view;
-    view.kind = kind;
-    view.text = text;
-    return view;
-  }
+  // Returns what was written since the last call, in hex.
+  std::string Written() { return Hex(std::exchange(sink_.bytes, {})); }
 
   StringSink sink_;
   Encoder<StringSink> encoder_{sink_};
 };
-
-std::string Hex(const std::string& bytes) {
-  std::string hex;
-  for (const unsigned char c : bytes) {
-    hex += "0123456789abcdef"[c >> 4];
-    hex += "0123456789abcdef"[c & 15];
-  }
-  return hex;
-}
 
 TEST_F(EncoderTest, AFrameBeginsWithTheVersionAsOneByte) {
   encoder_.Version();
@@ -106,8 +86,8 @@ TEST_F(EncoderTest, RelationWithoutColumnsHasAnEmptyList) {
 
 TEST_F(EncoderTest, RowsOfAllChangesHaveTheirPlace) {
   encoder_.Insert(7, 2);
-  encoder_.Value(Integer(Kind::kInt, 5));
-  encoder_.Value({});
+  encoder_.Int(5);
+  encoder_.Null();
   EXPECT_EQ(Hex(sink_.bytes),
             "93040792"
             "05"
@@ -117,7 +97,7 @@ TEST_F(EncoderTest, RowsOfAllChangesHaveTheirPlace) {
   encoder_.Update(7, OldRow::kAbsent);
   encoder_.NoRow();
   encoder_.RowHead(1);
-  encoder_.Value(Integer(Kind::kInt, 6));
+  encoder_.Int(6);
   EXPECT_EQ(Hex(sink_.bytes),
             "95050700c0"
             "9106");
@@ -125,9 +105,9 @@ TEST_F(EncoderTest, RowsOfAllChangesHaveTheirPlace) {
 
   encoder_.Update(7, OldRow::kFull);
   encoder_.RowHead(1);
-  encoder_.Value(Integer(Kind::kInt, 5));
+  encoder_.Int(5);
   encoder_.RowHead(1);
-  encoder_.Value(Integer(Kind::kInt, 6));
+  encoder_.Int(6);
   EXPECT_EQ(Hex(sink_.bytes),
             "95050702"
             "9105"
@@ -136,8 +116,8 @@ TEST_F(EncoderTest, RowsOfAllChangesHaveTheirPlace) {
 
   encoder_.Delete(7, OldRow::kKey);
   encoder_.RowHead(2);
-  encoder_.Value(Integer(Kind::kInt, 5));
-  encoder_.Value(Integer(Kind::kMissing, 0));
+  encoder_.Int(5);
+  encoder_.Missing();
   EXPECT_EQ(Hex(sink_.bytes),
             "94060701"
             "9205d40200");
@@ -174,51 +154,38 @@ TEST_F(EncoderTest, IntegersAreExactAtEveryWidth) {
                               int64_t{-129},        int64_t{-32768},
                               int64_t{-32769},      int64_t{-2147483648},
                               int64_t{-2147483649}, std::numeric_limits<int64_t>::min()}) {
-    encoder_.Value(Integer(Kind::kInt, value));
+    encoder_.Int(value);
     EXPECT_EQ(Read()->as<int64_t>(), value);
   }
-  ValueView oid;
-  oid.kind = Kind::kUint;
-  oid.natural = 4294967295;
-  encoder_.Value(oid);
+  encoder_.Uint(4294967295);
   EXPECT_EQ(Read()->as<uint64_t>(), 4294967295u);
 }
 
 TEST_F(EncoderTest, FloatsKeepTheirWidthAndTheirOddValues) {
   for (const float value : {0.1f, 2.0f, -0.0f, std::numeric_limits<float>::infinity(),
                             std::numeric_limits<float>::denorm_min()}) {
-    ValueView view;
-    view.kind = Kind::kFloat;
-    view.single_float = value;
-    encoder_.Value(view);
+    encoder_.Float(value);
     msgpack::object_handle read = Read();
     ASSERT_EQ(read->type, msgpack::type::FLOAT32);
     EXPECT_EQ(read->as<float>(), value);
     EXPECT_EQ(std::signbit(read->as<float>()), std::signbit(value));
   }
-  ValueView nan;
-  nan.kind = Kind::kDouble;
-  nan.double_float = std::numeric_limits<double>::quiet_NaN();
-  encoder_.Value(nan);
+  encoder_.Double(std::numeric_limits<double>::quiet_NaN());
   msgpack::object_handle read = Read();
   ASSERT_EQ(read->type, msgpack::type::FLOAT64);
   EXPECT_TRUE(std::isnan(read->as<double>()));
 }
 
-TEST_F(EncoderTest, BooleansAndNull) {
-  ValueView view;
-  EXPECT_EQ(Hex(Bytes(view)), "c0");
-  view.kind = Kind::kBool;
-  view.boolean = false;
-  EXPECT_EQ(Hex(Bytes(view)), "c2");
-  view.boolean = true;
-  EXPECT_EQ(Hex(Bytes(view)), "c3");
+TEST_F(EncoderTest, Booleans) {
+  encoder_.Bool(false);
+  encoder_.Bool(true);
+  EXPECT_EQ(Written(), "c2c3");
 }
 
 TEST_F(EncoderTest, TextOfEveryLengthClass) {
   for (const size_t size : {0, 1, 31, 32, 255, 256, 65535, 65536, 1000000}) {
     const std::string text(size, 'x');
-    encoder_.Value(Text(Kind::kText, text));
+    encoder_.Text(text);
     msgpack::object_handle read = Read();
     ASSERT_EQ(read->type, msgpack::type::STR);
     EXPECT_EQ(read->as<std::string>(), text);
@@ -228,7 +195,7 @@ TEST_F(EncoderTest, TextOfEveryLengthClass) {
 TEST_F(EncoderTest, RawTextOfEveryLengthClassIsAnExtension) {
   for (const size_t size : {0, 1, 2, 3, 4, 8, 15, 16, 17, 255, 256, 65536}) {
     const std::string text(size, '\xff');
-    encoder_.Value(Text(Kind::kRawText, text));
+    encoder_.RawText(text);
     msgpack::object_handle read = Read();
     ASSERT_EQ(read->type, msgpack::type::EXT) << size;
     EXPECT_EQ(read->via.ext.type(), static_cast<int8_t>(Ext::kRawText));
@@ -237,22 +204,53 @@ TEST_F(EncoderTest, RawTextOfEveryLengthClassIsAnExtension) {
 }
 
 TEST_F(EncoderTest, UuidIsSixteenBytes) {
-  EXPECT_EQ(Hex(Bytes(Text(Kind::kUuid, "0123456789abcdef"))), "d803" + Hex("0123456789abcdef"));
+  encoder_.Uuid(reinterpret_cast<const unsigned char*>("0123456789abcdef"));
+  EXPECT_EQ(Written(), "d803" + Hex("0123456789abcdef"));
 }
 
 TEST_F(EncoderTest, DatesAndTimesAreBigEndianAndSigned) {
-  EXPECT_EQ(Hex(Bytes(Integer(Kind::kDate, 1))), "d60400000001");
-  EXPECT_EQ(Hex(Bytes(Integer(Kind::kDate, -2))), "d604fffffffe");
-  EXPECT_EQ(Hex(Bytes(Integer(Kind::kDate, INT32_MIN))), "d60480000000");
-  EXPECT_EQ(Hex(Bytes(Integer(Kind::kDate, INT32_MAX))), "d6047fffffff");
-  EXPECT_EQ(Hex(Bytes(Integer(Kind::kTimestamp, 0x0102030405060708))), "d7050102030405060708");
-  EXPECT_EQ(Hex(Bytes(Integer(Kind::kTimestampTz, INT64_MIN))), "d7068000000000000000");
+  encoder_.Date(1);
+  EXPECT_EQ(Written(), "d60400000001");
+  encoder_.Date(-2);
+  EXPECT_EQ(Written(), "d604fffffffe");
+  encoder_.Date(INT32_MIN);
+  EXPECT_EQ(Written(), "d60480000000");
+  encoder_.Date(INT32_MAX);
+  EXPECT_EQ(Written(), "d6047fffffff");
+  encoder_.Timestamp(0x0102030405060708);
+  EXPECT_EQ(Written(), "d7050102030405060708");
+  encoder_.TimestampTz(INT64_MIN);
+  EXPECT_EQ(Written(), "d7068000000000000000");
 }
 
 TEST_F(EncoderTest, UnchangedMissingAndNullAreThreeThings) {
-  EXPECT_EQ(Hex(Bytes(Integer(Kind::kUnchanged, 0))), "d40100");
-  EXPECT_EQ(Hex(Bytes(Integer(Kind::kMissing, 0))), "d40200");
-  EXPECT_EQ(Hex(Bytes({})), "c0");
+  encoder_.Unchanged();
+  EXPECT_EQ(Written(), "d40100");
+  encoder_.Missing();
+  EXPECT_EQ(Written(), "d40200");
+  encoder_.Null();
+  EXPECT_EQ(Written(), "c0");
+}
+
+TEST_F(EncoderTest, BlocksOfTransactionsInProgress) {
+  encoder_.StreamStart(700, true);
+  EXPECT_EQ(Written(), "9309cd02bcc3");
+  encoder_.Subtransaction(701);
+  EXPECT_EQ(Written(), "920dcd02bd");
+  encoder_.StreamStop();
+  EXPECT_EQ(Written(), "910a");
+  encoder_.StreamAbort(700, 4294967295);
+  EXPECT_EQ(Written(), "930ccd02bcceffffffff");
+  encoder_.StreamCommit(700, 1, 0x100000000, -1);
+  EXPECT_EQ((Read()->as<std::tuple<int, uint32_t, uint64_t, uint64_t, int64_t>>()),
+            std::make_tuple(11, 700u, uint64_t{1}, uint64_t{0x100000000}, int64_t{-1}));
+}
+
+TEST_F(EncoderTest, StatisticsListTheirRelations) {
+  encoder_.Statistics(1);
+  encoder_.RelationCounters(7, 6, 1, 2, 3, 0x100000000);
+  using Fields = std::tuple<int, std::vector<std::vector<uint64_t>>>;
+  EXPECT_EQ(Read()->as<Fields>(), Fields(14, {{7, 6, 1, 2, 3, 0x100000000}}));
 }
 
 }  // namespace

@@ -58,16 +58,9 @@ TEST(FrameReader, ReadsEveryKindOfTokenThatTheEncoderWrites) {
   Encoder<StringSink> encoder(sink);
   encoder.Version();
   encoder.Insert(70000, 3);
-  ValueView value;
-  value.kind = ValueView::Kind::kInt;
-  value.integer = -70000;
-  encoder.Value(value);
-  value.kind = ValueView::Kind::kDouble;
-  value.double_float = 0.25;
-  encoder.Value(value);
-  value.kind = ValueView::Kind::kTimestamp;
-  value.integer = 1;
-  encoder.Value(value);
+  encoder.Int(-70000);
+  encoder.Double(0.25);
+  encoder.Timestamp(1);
   encoder.Message(false, 1, "p", "content");
 
   FrameReader reader(sink.bytes);

@@ -1,0 +1,65 @@
+// Session: what lives from START_REPLICATION, or from the call of an SQL slot function, to its end:
+// options, relation cache, the frame being made, and where in which transaction the stream is.
+//
+// Everything is in memory contexts below the decoding context and goes with it, after an ERROR too.
+#pragma once
+
+#include "decoder/frame_buffer.h"
+// After it:
+#include "decoder/options.h"
+#include "decoder/pg.h"
+#include "decoder/relation_cache.h"
+
+namespace pgsync {
+
+struct Session {
+  const Options* options;
+  RelationCache* cache;
+  TextEncoding encoding;
+  MemoryContext change_context;  // what one change needs; reset after each
+  FrameBuffer frame;
+  bool begun;  // of the present transaction, or of the present block of one in progress, a record
+               // is in the frame or sent
+  bool in_block;                // between stream_start and stream_stop
+  TransactionId member;         // in a block: the (sub)transaction that was named last
+  uint32 quiet_changes;         // since the last message or progress report
+  int guc_nest_level;           // 0: settings belong to the connection
+  TimestampTz statistics_sent;  // commit time of the last report, or of the first transaction
+};
+static_assert(std::is_trivially_destructible_v<Session>);
+
+inline Session* SessionOf(const LogicalDecodingContext* ctx) {
+  return static_cast<Session*>(ctx->output_plugin_private);
+}
+
+// Makes the session of a decoding context: options read and checked, output settings fixed.
+void StartSession(LogicalDecodingContext* ctx);
+// Undoes what is not memory. Not called after an ERROR, which undoes it by itself.
+void EndSession(LogicalDecodingContext* ctx);
+
+// Where a record of the transaction goes; begins the transaction, or its block, if this is the
+// first. `member` is the (sub)transaction that the change belongs to; it matters in blocks only.
+// Every record is followed by session->frame.Complete().
+StringInfoSink OpenRecord(Session* session, ReorderBufferTXN* txn, TransactionId member);
+
+inline void Flush(LogicalDecodingContext* ctx, Session* session) {
+  session->frame.Flush(ctx);
+  session->quiet_changes = 0;
+}
+
+inline void FlushIfFull(LogicalDecodingContext* ctx, Session* session) {
+  if (session->frame.Full()) Flush(ctx, session);
+}
+
+// Before every change: lets the query be cancelled, and the walsender answer keepalives while
+// everything is filtered.
+inline void CountChange(LogicalDecodingContext* ctx, Session* session) {
+  // As often as pgoutput. From 16 on the core does it.
+  constexpr uint32 kChangesBetweenProgress = 100;
+  CHECK_FOR_INTERRUPTS();
+  if (pg::kCoreReportsProgress || ++session->quiet_changes < kChangesBetweenProgress) return;
+  session->quiet_changes = 0;
+  pg::UpdateProgress(ctx, false);
+}
+
+}  // namespace pgsync

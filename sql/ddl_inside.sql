@@ -1,0 +1,31 @@
+-- DDL inside of a transaction: every row is described by the relation record before it, also in and after subtransactions.
+SELECT slot_name FROM pgsync_create_slot('regress');
+CREATE TABLE t (id int PRIMARY KEY, a text);
+BEGIN;
+INSERT INTO t VALUES (1, 'a');
+ALTER TABLE t ADD COLUMN b int;
+INSERT INTO t VALUES (2, 'b', 2);
+SAVEPOINT s;
+ALTER TABLE t RENAME COLUMN a TO renamed;
+INSERT INTO t VALUES (3, 'rolled back', 3);
+ROLLBACK TO s;
+INSERT INTO t VALUES (4, 'd', 4);
+ALTER TABLE t ALTER COLUMN b TYPE text USING 'b' || b;
+INSERT INTO t VALUES (5, 'e', 'five');
+ALTER TABLE t DROP COLUMN a;
+INSERT INTO t VALUES (6, 'six');
+ALTER TABLE t RENAME TO u;
+INSERT INTO u VALUES (7, 'seven');
+CREATE SCHEMA elsewhere;
+ALTER TABLE u SET SCHEMA elsewhere;
+INSERT INTO elsewhere.u VALUES (8, 'eight');
+ALTER SCHEMA elsewhere RENAME TO somewhere;
+INSERT INTO somewhere.u VALUES (9, 'nine');
+DROP TABLE somewhere.u;
+CREATE TABLE somewhere.u (id text PRIMARY KEY);
+INSERT INTO somewhere.u VALUES ('ten');
+COMMIT;
+-- Dropped tables have no name any more.
+SELECT record - 'relid' FROM changes('regress');
+DROP SCHEMA somewhere CASCADE;
+SELECT pg_drop_replication_slot('regress');

@@ -1,0 +1,21 @@
+-- A table that is attached or detached is sent, or not, by what it was when the row was written.
+SELECT slot_name FROM pgsync_create_slot('regress');
+CREATE TABLE p (id int PRIMARY KEY, v text) PARTITION BY RANGE (id);
+CREATE TABLE alone (v text, id int PRIMARY KEY);
+INSERT INTO alone VALUES ('not yet', 1);
+ALTER TABLE p ATTACH PARTITION alone FOR VALUES FROM (0) TO (100);
+INSERT INTO p VALUES (2, 'in');
+BEGIN;
+INSERT INTO p VALUES (3, 'still in');
+ALTER TABLE p DETACH PARTITION alone;
+INSERT INTO alone VALUES ('out', 4);
+ALTER TABLE p ATTACH PARTITION alone FOR VALUES FROM (0) TO (100);
+INSERT INTO p VALUES (5, 'in again');
+COMMIT;
+ALTER TABLE p RENAME COLUMN v TO w;
+INSERT INTO p VALUES (6, 'renamed at the root');
+ALTER TABLE p DETACH PARTITION alone;
+INSERT INTO alone VALUES ('out for good', 7);
+SELECT changes('regress', 'tables', 'public.p');
+DROP TABLE p, alone;
+SELECT pg_drop_replication_slot('regress');
