@@ -20,6 +20,9 @@ ROLLBACK TO d;
 INSERT INTO t VALUES (1000000, 'top again');
 COMMIT;
 -- What a reader does: keeps rows by transaction, drops those of aborted subtransactions, and has the rest at the commit.
+-- (The tables exist before: WAL that this transaction itself has written and not flushed is what decoding could wait for.)
+CREATE TABLE spool (xid bigint, id int, a text);
+CREATE TABLE got (xids int, aborts int, id int, a text);
 CREATE FUNCTION committed(slot name) RETURNS TABLE (xids int, aborts int, id int, a text) LANGUAGE plpgsql AS $$
 DECLARE
   r jsonb;
@@ -27,7 +30,6 @@ DECLARE
   aborted bigint[] := '{}';
   top bigint;
 BEGIN
-  CREATE TEMP TABLE spool (xid bigint, id int, a text) ON COMMIT DROP;
   FOR r IN SELECT d.r FROM pg_logical_slot_get_binary_changes(slot, NULL, NULL, 'proto_version', '1', 'streaming', 'on', 'tables', 'public.t')
                              WITH ORDINALITY AS c(lsn, xid, data, n), pgsync_decode(c.data) WITH ORDINALITY AS d(r, m) ORDER BY n, m
   LOOP
@@ -43,11 +45,11 @@ BEGIN
     END CASE;
   END LOOP;
 END $$;
-CREATE TABLE got AS SELECT * FROM committed('regress');
+INSERT INTO got SELECT * FROM committed('regress');
 SELECT xids > 4 AS several_subtransactions, aborts >= 3 AS aborts FROM got LIMIT 1;
 SELECT left(a, 1) AS a, count(*), min(id), max(id) FROM t GROUP BY 1 ORDER BY min(id);
 SELECT a, count(*), min(id), max(id) FROM got GROUP BY 1 ORDER BY min(id);
 RESET logical_decoding_work_mem;
 DROP FUNCTION committed;
-DROP TABLE t, got;
+DROP TABLE t, got, spool;
 SELECT pg_drop_replication_slot('regress');
