@@ -1,7 +1,6 @@
 // The one place that includes PostgreSQL headers: standard headers first (server macros break
 // them), then the server's inside extern "C", in a fixed order. Also the export attribute and, as
-// named shims, everything that differs between major versions (13 and later are meant; 15 is what
-// is tested today).
+// named shims, everything that differs between major versions (scripts/test-matrix runs 14 to 18).
 #pragma once
 
 #include <cstddef>
@@ -57,6 +56,13 @@ extern "C" {
 
 // PGDLLEXPORT is empty before 16, so under -fvisibility=hidden entry points need their own.
 #define PGSYNC_EXPORT extern "C" __attribute__((visibility("default")))
+
+// From 18 on a library says its name and version, for pg_get_loaded_modules().
+#if PG_VERSION_NUM >= 180000
+#define PGSYNC_MODULE_MAGIC PG_MODULE_MAGIC_EXT(.name = "pgsync", .version = "0.1")
+#else
+#define PGSYNC_MODULE_MAGIC PG_MODULE_MAGIC
+#endif
 
 namespace pgsync::pg {
 

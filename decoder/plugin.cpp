@@ -16,7 +16,7 @@
 
 #pragma GCC visibility push(default)
 extern "C" {
-PG_MODULE_MAGIC;
+PGSYNC_MODULE_MAGIC;
 }
 #pragma GCC visibility pop
 
