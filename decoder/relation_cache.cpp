@@ -71,10 +71,12 @@ AttrNumber SourceAttribute(Relation source, Relation target, const FormData_pg_a
        NameStr(wanted->attname));
 }
 
+// `attributes` are those of the emitted columns.
 void EncodeRelationRecord(RelationCache* cache, Target* made, Relation target, char identity,
                           const FormData_pg_attribute** attributes) {
-  initStringInfo(&made->relation_record);
-  StringInfoSink sink = {&made->relation_record};
+  StringInfoData record;
+  initStringInfo(&record);
+  StringInfoSink sink = {&record};
   Encoder encoder(sink);
   const char* const schema = get_namespace_name(RelationGetNamespace(target));
   encoder.Relation(made->relid, cache->encoding->NameToUtf8(schema),
@@ -84,9 +86,12 @@ void EncodeRelationRecord(RelationCache* cache, Target* made, Relation target, c
     encoder.Column(cache->encoding->NameToUtf8(NameStr(attributes[i]->attname)),
                    attributes[i]->atttypid, made->columns[i].in_identity);
   }
-  made->layout =
-      hash_bytes_extended(reinterpret_cast<const unsigned char*>(made->relation_record.data),
-                          made->relation_record.len, 0);
+  // Without the room that it grew into: there may be thousands of partitions.
+  const size_t size = static_cast<size_t>(record.len);
+  made->relation_record = {static_cast<char*>(memcpy(palloc(size), record.data, size)), size};
+  pfree(record.data);
+  made->layout = hash_bytes_extended(
+      reinterpret_cast<const unsigned char*>(made->relation_record.data()), record.len, 0);
   if (made->layout == 0) made->layout = 1;
 }
 
@@ -96,8 +101,11 @@ void AddTarget(RelationCache* cache, RelationEntry* entry, Relation source, Rela
   const TupleDesc desc = RelationGetDescr(target);
   Target* const made = pg::AllocZero<Target>();
   made->relid = RelationGetRelid(target);
-  made->columns = pg::AllocZero<Column>(desc->natts);
-  made->compared = pg::AllocZero<Column>(desc->natts);
+  const size_t most = option == nullptr || option->all_columns
+                          ? static_cast<size_t>(desc->natts)
+                          : static_cast<size_t>(option->emitted.count + option->watched.count);
+  made->columns = pg::AllocZero<Column>(most);
+  made->compared = pg::AllocZero<ComparedColumn>(most);
   const auto** const attributes = static_cast<const FormData_pg_attribute**>(
       palloc0(sizeof(FormData_pg_attribute*) * (desc->natts + 1)));
   for (int i = 0; i < desc->natts; ++i) {
@@ -112,13 +120,14 @@ void AddTarget(RelationCache* cache, RelationEntry* entry, Relation source, Rela
     column.length = attribute->attlen;
     column.in_identity = identity.Contains(column.attnum);
     entry->last_attnum = Max(entry->last_attnum, static_cast<int>(column.attnum));
-    made->compared[made->compared_count++] = column;
+    made->compared[made->compared_count++] = {column.attnum, column.length, attribute->attbyval};
     if (!emitted) continue;
     ChooseReader(&column, attribute->atttypid, attribute->attlen, entry->context);
     attributes[made->column_count] = attribute;
     made->columns[made->column_count++] = column;
   }
   EncodeRelationRecord(cache, made, target, entry->identity, attributes);
+  pfree(attributes);
   made->known = Know(cache, made->relid);
   made->next = entry->targets;
   entry->targets = made;

@@ -27,16 +27,22 @@ struct KnownRelation {
   bool is_ancestor;  // entries of partitions were made from it
 };
 
+// An emitted or watched column: an UPDATE that changes none of them is not sent.
+struct ComparedColumn {
+  AttrNumber attnum;
+  int16 length;
+  bool by_value;
+};
+
 struct Target {
   Target* next;
   Oid relid;  // that of the relation record
   Column* columns;
   int column_count;
-  Column* compared;  // emitted and watched: an UPDATE that changes none of them is not sent. Only
-                     // attnum and type are set
+  ComparedColumn* compared;
   int compared_count;
   uint64 layout;
-  StringInfoData relation_record;  // encoded, ready to be appended
+  std::string_view relation_record;  // encoded, ready to be appended
   KnownRelation* known;
 };
 

@@ -51,12 +51,11 @@ void WriteNewRow(Session* session, Encoder* encoder, const Target& target,
   }
 }
 
-bool SameValue(const Column& column, bool by_value, const TupleTableSlot* a,
-               const TupleTableSlot* b) {
+bool SameValue(const ComparedColumn& column, const TupleTableSlot* a, const TupleTableSlot* b) {
   const int i = column.attnum - 1;
   if (a->tts_isnull[i] || b->tts_isnull[i]) return a->tts_isnull[i] == b->tts_isnull[i];
   if (IsUnchangedToast(column.length, b->tts_values[i])) return true;
-  return datum_image_eq(a->tts_values[i], b->tts_values[i], by_value, column.length);
+  return datum_image_eq(a->tts_values[i], b->tts_values[i], column.by_value, column.length);
 }
 
 // Whether the UPDATE provably changed nothing that the target emits or watches.
@@ -64,9 +63,7 @@ bool NothingChanged(const Target& target, OldRow kind, const TupleTableSlot* old
                     const TupleTableSlot* new_row) {
   if (kind != OldRow::kFull) return false;
   for (int i = 0; i < target.compared_count; ++i) {
-    const Column& column = target.compared[i];
-    const bool by_value = TupleDescAttr(new_row->tts_tupleDescriptor, column.attnum - 1)->attbyval;
-    if (!SameValue(column, by_value, old_row, new_row)) return false;
+    if (!SameValue(target.compared[i], old_row, new_row)) return false;
   }
   return true;
 }

@@ -12,7 +12,7 @@ void WriteRow(Session* session, ReorderBufferTXN* txn, RelationEntry* entry,
 // Writes the target's relation record, unless the reader knows it as it is.
 inline void Introduce(Session* session, StringInfoSink* sink, const Target& target) {
   if (target.known->layout == target.layout) return;
-  sink->write(target.relation_record.data, static_cast<size_t>(target.relation_record.len));
+  sink->write(target.relation_record.data(), target.relation_record.size());
   session->frame.Complete();
   target.known->layout = target.layout;
 }
