@@ -32,6 +32,9 @@ class Results:
         ratios = [a / b for a, b in pairs]
         return min(ratios), max(ratios)
 
+    def ratio_of_minima(self, workload, variant, base, key="cpu_ns"):
+        return min(self.values(workload, variant, key)) / min(self.values(workload, base, key))
+
     def memory_above_floor(self, workload, variant):
         """MB of private memory at the peak above the no-op plugin's."""
         if not self.has(workload, variant) or not self.has(workload, "noop"):
@@ -59,17 +62,18 @@ class Results:
 
 
 def targets(results):
-    """What must hold: a list of {target, workload, variant, value, min, max, limit, holds}. limit None = for information."""
+    """What must hold, each as a dict; limit None = for information. Judged is the ratio of medians ("value"). Beside it stand the range
+    of the rounds' ratios, and the ratio of minima: neighbours only ever add CPU time, so on a busy machine it is the steadier one."""
     out = []
 
-    def add(target, workload, variant, value, limit, low=None, high=None):
-        out.append({"target": target, "workload": workload, "variant": variant, "value": value, "min": low, "max": high,
+    def add(target, workload, variant, value, limit, low=None, high=None, minima=None):
+        out.append({"target": target, "workload": workload, "variant": variant, "value": value, "min": low, "max": high, "of_minima": minima,
                     "limit": limit, "holds": None if limit is None else value <= limit})
 
     def compare(target, workload, variant, base, limit, key="cpu_ns"):
         if results.has(workload, variant) and results.has(workload, base):
             add(target, workload, variant, results.ratio(workload, variant, base, key), limit,
-                *results.ratio_range(workload, variant, base, key))
+                *results.ratio_range(workload, variant, base, key), results.ratio_of_minima(workload, variant, base, key))
 
     for workload, limit in (("wide", 0.60), ("updates", 0.65), ("single", 0.70)):
         compare("CPU / pgoutput, all columns", workload, "pgsync", "pgoutput", limit)
@@ -118,9 +122,9 @@ def duration(microseconds):
 
 def target_line(target, judged):
     limit = "for information" if target["limit"] is None else f"<= {target['limit']:g}"
-    between = "" if target["min"] is None else f"{target['min']:.3f} .. {target['max']:.3f}"
+    between = "" if target["min"] is None else f"{target['min']:.3f} .. {target['max']:.3f}   {target['of_minima']:.3f}"
     verdict = "" if target["holds"] is None or not judged else "holds" if target["holds"] else "MISSED"
-    return (f"  {target['target']:<31}{target['workload']:<11}{target['variant']:<17}{target['value']:>8.3f}   {between:<16} "
+    return (f"  {target['target']:<31}{target['workload']:<11}{target['variant']:<17}{target['value']:>8.3f}   {between:<26}"
             f"{limit:<17}{verdict}").rstrip()
 
 
@@ -128,11 +132,14 @@ def as_text(results, skipped, judged):
     out = []
     head = " " * NAME_WIDTH + "".join(f"{heading:>{width}}" for heading, width, _ in COLUMNS)
     for name, workload in results.workloads.items():
-        out += [f"{name}: {workload.title}; {workload.rows:,} rows, logical_decoding_work_mem {workload.work_mem}", head]
-        for line in results.lines(name):
+        lines = results.lines(name)
+        out += [f"{name}: {workload.title}; {workload.rows:,} rows, logical_decoding_work_mem {workload.work_mem}, "
+                f"medians of {lines[0]['rounds']}", head]
+        for line in lines:
             out.append(f"{line['variant']:<{NAME_WIDTH}}" + "".join(f"{cell(line):>{width}}" for _, width, cell in COLUMNS))
         out += [f"SKIPPED {name}, {variant}: {why}" for (where, variant), why in skipped.items() if where == name]
         out.append("")
     out.append("targets" + ("" if judged else " (not judged: at small sizes the session's start weighs too much)"))
+    out.append(f"{'':<61}{'value':>8}   {'min .. max':<17}of minima")
     out += [target_line(t, judged) for t in targets(results)]
     return "\n".join(out)

@@ -32,10 +32,11 @@ class Workload:
     variants: tuple
     work_mem: str = WITHOUT_SPILLING
     large_rows: bool = False  # the row itself is larger than the memory that a plugin may take
+    repeat: int = 1  # times the rounds, where a few percent decide
     quick_work_mem: str = ""  # for a workload that has to spill at its small size too
 
     def quick(self):
-        return dataclasses.replace(self, rows=self.quick_rows, work_mem=self.quick_work_mem or self.work_mem)
+        return dataclasses.replace(self, rows=self.quick_rows, repeat=1, work_mem=self.quick_work_mem or self.work_mem)
 
 
 EVERYBODY = ("noop", "pgsync", "pgsync keys", "pgoutput", "pgoutput binary", "test_decoding", "wal2json", "decoderbufs")
@@ -52,7 +53,7 @@ WORKLOADS = [
     Workload("single", "inserts, one transaction each", 200_000, 5_000, NARROW_TABLE,
              f"DO $$ BEGIN FOR i IN 1..{{n}} LOOP INSERT INTO {{t}} VALUES ({NARROW_ROW}); COMMIT; END LOOP; END $$", EVERYBODY),
     Workload("unrelated", "narrow inserts into a table that is not asked for", 1_000_000, 20_000, NARROW_TABLE, NARROW_INSERT,
-             ("noop", "pgsync filtered", "pgoutput filtered", "wal2json filtered")),
+             ("noop", "pgsync filtered", "pgoutput filtered", "wal2json filtered"), repeat=3),
     Workload("big", "inserts, one large transaction, larger than logical_decoding_work_mem", 2_000_000, 60_000, NARROW_TABLE, NARROW_INSERT,
              EVERYBODY + STREAMING, work_mem=AS_INSTALLED, quick_work_mem="8MB"),
     # EXTERNAL: out of line and not compressed, so the WAL carries all of it, as with a value that does not compress.
