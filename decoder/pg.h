@@ -18,6 +18,7 @@ extern "C" {
 #include "catalog/namespace.h"
 #include "catalog/partition.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_index.h"
 #include "catalog/pg_type.h"
 #include "commands/dbcommands.h"
 #include "common/hashfn.h"
@@ -109,6 +110,9 @@ inline void UpdateProgress(LogicalDecodingContext* ctx, bool skipped_transaction
 inline constexpr bool kCoreReportsProgress = PG_VERSION_NUM >= 160000;
 
 // Virtual generated columns (18) have no value in the tuple.
+inline bool IsVirtual(const FormData_pg_attribute* attribute) {
+  return !attribute->attisdropped && attribute->attgenerated == 'v';
+}
 inline bool HasStoredValue(const FormData_pg_attribute* attribute) {
   return !attribute->attisdropped && attribute->attgenerated != 'v';
 }

@@ -57,6 +57,26 @@ struct Identity {
   }
 };
 
+// The server's RelationGetIdentityKeyBitmap opens the index, which then stays in the relation
+// cache: many kilobytes for each of thousands of partitions. Its row of pg_index is enough.
+Identity IdentityOf(Relation relation) {
+  Identity identity = {relation->rd_rel->relreplident == REPLICA_IDENTITY_FULL, nullptr};
+  if (identity.full || !relation->rd_rel->relhasindex) return identity;
+  const Oid index = RelationGetReplicaIndex(relation);
+  if (!OidIsValid(index)) return identity;
+  const HeapTuple tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index));
+  if (!HeapTupleIsValid(tuple)) elog(ERROR, "cache lookup failed for index %u", index);
+  const auto* const row = reinterpret_cast<const FormData_pg_index*>(GETSTRUCT(tuple));
+  for (int i = 0; i < row->indnkeyatts; ++i) {
+    const AttrNumber attnum = row->indkey.values[i];
+    if (attnum != 0) {
+      identity.key = bms_add_member(identity.key, attnum - FirstLowInvalidHeapAttributeNumber);
+    }
+  }
+  ReleaseSysCache(tuple);
+  return identity;
+}
+
 AttrNumber SourceAttribute(Relation source, Relation target, const FormData_pg_attribute* wanted) {
   if (RelationGetRelid(source) == RelationGetRelid(target)) return wanted->attnum;
   const TupleDesc desc = RelationGetDescr(source);
@@ -95,13 +115,26 @@ void EncodeRelationRecord(RelationCache* cache, Target* made, Relation target, c
   if (made->layout == 0) made->layout = 1;
 }
 
+// A listed column without a value in the row may change with any other column of its table.
+bool AsksForVirtualColumn(const TableOption* option, TupleDesc desc) {
+  for (int i = 0; i < desc->natts; ++i) {
+    const FormData_pg_attribute* const attribute = TupleDescAttr(desc, i);
+    if (!pg::IsVirtual(attribute)) continue;
+    const char* const name = NameStr(attribute->attname);
+    if (option->emitted.Contains(name) || option->watched.Contains(name)) return true;
+  }
+  return false;
+}
+
 // Adds to the entry: "changes of `source` are sent as `target`".
 void AddTarget(RelationCache* cache, RelationEntry* entry, Relation source, Relation target,
                const TableOption* option, const Identity& identity) {
   const TupleDesc desc = RelationGetDescr(target);
   Target* const made = pg::AllocZero<Target>();
   made->relid = RelationGetRelid(target);
-  const size_t most = option == nullptr || option->all_columns
+  const bool everything = option == nullptr || option->all_columns;
+  const bool compare_all = everything || AsksForVirtualColumn(option, desc);
+  const size_t most = compare_all
                           ? static_cast<size_t>(desc->natts)
                           : static_cast<size_t>(option->emitted.count + option->watched.count);
   made->columns = pg::AllocZero<Column>(most);
@@ -111,9 +144,10 @@ void AddTarget(RelationCache* cache, RelationEntry* entry, Relation source, Rela
   for (int i = 0; i < desc->natts; ++i) {
     const FormData_pg_attribute* const attribute = TupleDescAttr(desc, i);
     if (!pg::HasStoredValue(attribute)) continue;
-    const bool everything = option == nullptr || option->all_columns;
     const bool emitted = everything || option->emitted.Contains(NameStr(attribute->attname));
-    if (!emitted && !option->watched.Contains(NameStr(attribute->attname))) continue;
+    if (!emitted && !compare_all && !option->watched.Contains(NameStr(attribute->attname))) {
+      continue;
+    }
 
     Column column = {};
     column.attnum = SourceAttribute(source, target, attribute);
@@ -200,8 +234,7 @@ void Build(RelationCache* cache, RelationEntry* entry, Relation relation) {
   entry->last_attnum = 0;
   entry->identity = relation->rd_rel->relreplident;
 
-  const Identity identity = {entry->identity == REPLICA_IDENTITY_FULL,
-                             RelationGetIdentityKeyBitmap(relation)};
+  const Identity identity = IdentityOf(relation);
   AddTargets(cache, entry, relation, identity);
   if (entry->targets != nullptr) {
     // A copy, because the relation is closed when the callback returns; with constraints, for the
