@@ -35,7 +35,7 @@ void OnChange(LogicalDecodingContext* ctx, ReorderBufferTXN* txn, Relation relat
     return;
   }
   const MemoryContext caller = pg::Enter(session->change_context);
-  WriteRow(session, txn, entry, change);
+  WriteRow(session, txn, entry, RelationGetDescr(relation), change);
   pg::Enter(caller);
   MemoryContextReset(session->change_context);
   FlushIfFull(ctx, session);

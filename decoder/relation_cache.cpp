@@ -47,6 +47,35 @@ KnownRelation* Know(RelationCache* cache, Oid relid) {
   return known;
 }
 
+// Thousands of partitions have columns of the same few types, and what the function manager keeps
+// of a function may be large.
+struct OutputFunction {
+  Oid type;  // hash key
+  FmgrInfo function;
+};
+
+FmgrInfo* OutputOf(RelationCache* cache, Oid type) {
+  auto* output =
+      static_cast<OutputFunction*>(hash_search(cache->outputs, &type, HASH_FIND, nullptr));
+  if (output != nullptr) return &output->function;
+  // Found out before the entry is made: catalogs may answer with an ERROR.
+  Oid function;
+  bool is_varlena;
+  getTypeOutputInfo(type, &function, &is_varlena);
+  FmgrInfo info;
+  fmgr_info_cxt(function, &info, cache->context);
+  output = static_cast<OutputFunction*>(hash_search(cache->outputs, &type, HASH_ENTER, nullptr));
+  output->function = info;
+  return &output->function;
+}
+
+template <typename T>
+T* Keep(RelationEntry* entry, int count) {
+  static_assert(std::is_trivially_destructible_v<T>);
+  const Size size = sizeof(T) * static_cast<Size>(Max(count, 1));
+  return static_cast<T*>(MemoryContextAllocZero(entry->context, size));
+}
+
 // Replica identity of the relation as a set of attribute numbers; everything for FULL.
 struct Identity {
   bool full;
@@ -91,37 +120,39 @@ AttrNumber SourceAttribute(Relation source, Relation target, const FormData_pg_a
        NameStr(wanted->attname));
 }
 
-// `attributes` are those of the emitted columns.
-void EncodeRelationRecord(RelationCache* cache, Target* made, Relation target, char identity,
-                          const FormData_pg_attribute** attributes) {
+void EncodeRelationRecord(RelationCache* cache, RelationEntry* entry, Target* made,
+                          Relation target) {
   StringInfoData record;
   initStringInfo(&record);
   StringInfoSink sink = {&record};
   Encoder encoder(sink);
   const char* const schema = get_namespace_name(RelationGetNamespace(target));
   encoder.Relation(made->relid, cache->encoding->NameToUtf8(schema),
-                   cache->encoding->NameToUtf8(RelationGetRelationName(target)), identity,
+                   cache->encoding->NameToUtf8(RelationGetRelationName(target)), entry->identity,
                    static_cast<uint32_t>(made->column_count));
   for (int i = 0; i < made->column_count; ++i) {
-    encoder.Column(cache->encoding->NameToUtf8(NameStr(attributes[i]->attname)),
-                   attributes[i]->atttypid, made->columns[i].in_identity);
+    const FormData_pg_attribute* const attribute =
+        TupleDescAttr(RelationGetDescr(target), made->columns[i].target_attnum - 1);
+    encoder.Column(cache->encoding->NameToUtf8(NameStr(attribute->attname)), attribute->atttypid,
+                   made->columns[i].in_identity);
   }
-  // Without the room that it grew into: there may be thousands of partitions.
-  const size_t size = static_cast<size_t>(record.len);
-  made->relation_record = {static_cast<char*>(memcpy(palloc(size), record.data, size)), size};
-  pfree(record.data);
-  made->layout = hash_bytes_extended(
-      reinterpret_cast<const unsigned char*>(made->relation_record.data()), record.len, 0);
+  char* const kept = Keep<char>(entry, record.len);
+  memcpy(kept, record.data, static_cast<size_t>(record.len));
+  made->relation_record = {kept, static_cast<size_t>(record.len)};
+  made->layout = hash_bytes_extended(reinterpret_cast<const unsigned char*>(kept), record.len, 0);
   if (made->layout == 0) made->layout = 1;
+}
+
+bool Asks(const TableOption* option, const FormData_pg_attribute* attribute) {
+  const char* const name = NameStr(attribute->attname);
+  return option->emitted.Contains(name) || option->watched.Contains(name);
 }
 
 // A listed column without a value in the row may change with any other column of its table.
 bool AsksForVirtualColumn(const TableOption* option, TupleDesc desc) {
   for (int i = 0; i < desc->natts; ++i) {
     const FormData_pg_attribute* const attribute = TupleDescAttr(desc, i);
-    if (!pg::IsVirtual(attribute)) continue;
-    const char* const name = NameStr(attribute->attname);
-    if (option->emitted.Contains(name) || option->watched.Contains(name)) return true;
+    if (pg::IsVirtual(attribute) && Asks(option, attribute)) return true;
   }
   return false;
 }
@@ -130,41 +161,56 @@ bool AsksForVirtualColumn(const TableOption* option, TupleDesc desc) {
 void AddTarget(RelationCache* cache, RelationEntry* entry, Relation source, Relation target,
                const TableOption* option, const Identity& identity) {
   const TupleDesc desc = RelationGetDescr(target);
-  Target* const made = pg::AllocZero<Target>();
+  const bool emit_all = option == nullptr || option->all_columns;
+  const bool compare_all = emit_all || AsksForVirtualColumn(option, desc);
+  Target* const made = Keep<Target>(entry, 1);
   made->relid = RelationGetRelid(target);
-  const bool everything = option == nullptr || option->all_columns;
-  const bool compare_all = everything || AsksForVirtualColumn(option, desc);
-  const size_t most = compare_all
-                          ? static_cast<size_t>(desc->natts)
-                          : static_cast<size_t>(option->emitted.count + option->watched.count);
-  made->columns = pg::AllocZero<Column>(most);
-  made->compared = pg::AllocZero<ComparedColumn>(most);
-  const auto** const attributes = static_cast<const FormData_pg_attribute**>(
-      palloc0(sizeof(FormData_pg_attribute*) * (desc->natts + 1)));
+  made->columns =
+      Keep<Column>(entry, emit_all ? desc->natts : Min(desc->natts, option->emitted.count));
+  made->compared = Keep<ComparedColumn>(
+      entry,
+      compare_all ? desc->natts : Min(desc->natts, option->emitted.count + option->watched.count));
   for (int i = 0; i < desc->natts; ++i) {
     const FormData_pg_attribute* const attribute = TupleDescAttr(desc, i);
     if (!pg::HasStoredValue(attribute)) continue;
-    const bool emitted = everything || option->emitted.Contains(NameStr(attribute->attname));
-    if (!emitted && !compare_all && !option->watched.Contains(NameStr(attribute->attname))) {
-      continue;
-    }
+    if (!compare_all && !Asks(option, attribute)) continue;
 
     Column column = {};
     column.attnum = SourceAttribute(source, target, attribute);
+    column.target_attnum = attribute->attnum;
     column.length = attribute->attlen;
     column.in_identity = identity.Contains(column.attnum);
-    entry->last_attnum = Max(entry->last_attnum, static_cast<int>(column.attnum));
     made->compared[made->compared_count++] = {column.attnum, column.length, attribute->attbyval};
-    if (!emitted) continue;
-    ChooseReader(&column, attribute->atttypid, attribute->attlen, entry->context);
-    attributes[made->column_count] = attribute;
+    if (!emit_all && !option->emitted.Contains(NameStr(attribute->attname))) continue;
+    column.reader = ReaderOf(attribute->atttypid);
+    if (column.reader == Reader::kOutputText) {
+      column.output = OutputOf(cache, attribute->atttypid);
+    }
     made->columns[made->column_count++] = column;
   }
-  EncodeRelationRecord(cache, made, target, entry->identity, attributes);
-  pfree(attributes);
+  EncodeRelationRecord(cache, entry, made, target);
   made->known = Know(cache, made->relid);
   made->next = entry->targets;
   entry->targets = made;
+}
+
+// Fetching an attribute alone walks over those before it; where that is less than walking over all
+// of them once, only the needed ones are fetched.
+void ChooseNeeded(RelationEntry* entry, Relation relation) {
+  const int all = RelationGetDescr(relation)->natts;
+  Bitmapset* attnums = nullptr;
+  for (const Target* target = entry->targets; target != nullptr; target = target->next) {
+    for (int i = 0; i < target->compared_count; ++i) {
+      attnums = bms_add_member(attnums, target->compared[i].attnum);
+    }
+  }
+  int steps = 0;
+  for (int attnum = -1; (attnum = bms_next_member(attnums, attnum)) >= 0;) steps += attnum;
+  if (steps > all) return;
+  entry->needed = Keep<AttrNumber>(entry, bms_num_members(attnums));
+  for (int attnum = -1; (attnum = bms_next_member(attnums, attnum)) >= 0;) {
+    entry->needed[entry->needed_count++] = static_cast<AttrNumber>(attnum);
+  }
 }
 
 const TableOption* OptionOf(const Options& options, Relation relation) {
@@ -223,32 +269,30 @@ void AddTargets(RelationCache* cache, RelationEntry* entry, Relation relation,
 
 void Build(RelationCache* cache, RelationEntry* entry, Relation relation) {
   if (entry->context == nullptr) {
-    entry->context = AllocSetContextCreate(cache->context, "pgsync relation", ALLOCSET_SMALL_SIZES);
+    // Small blocks: there may be thousands of entries, of about a kilobyte.
+    entry->context = AllocSetContextCreate(cache->context, "pgsync relation", 0, 1024, 1024);
   } else {
     MemoryContextReset(entry->context);
   }
-  const MemoryContext caller = pg::Enter(entry->context);
+  const MemoryContext caller = pg::Enter(cache->scratch);
   const uint64 invalidations = cache->invalidations;
   entry->generation = cache->generation;
   entry->targets = nullptr;
-  entry->last_attnum = 0;
+  entry->needed = nullptr;
+  entry->needed_count = 0;
   entry->identity = relation->rd_rel->relreplident;
 
   const Identity identity = IdentityOf(relation);
   AddTargets(cache, entry, relation, identity);
   if (entry->targets != nullptr) {
-    // A copy, because the relation is closed when the callback returns; with constraints, for the
-    // defaults of columns that were added after a row was written.
-    const TupleDesc desc = CreateTupleDescCopyConstr(RelationGetDescr(relation));
-    entry->new_slot = MakeSingleTupleTableSlot(desc, &TTSOpsHeapTuple);
-    entry->old_slot = MakeSingleTupleTableSlot(desc, &TTSOpsHeapTuple);
-  }
-  pg::Enter(caller);
-  if (entry->targets == nullptr) {
+    ChooseNeeded(entry, relation);
+  } else {
     // Many relations that come and go are none of ours: remember no more of them than that.
     MemoryContextDelete(entry->context);
     entry->context = nullptr;
   }
+  pg::Enter(caller);
+  MemoryContextReset(cache->scratch);
   entry->valid = invalidations == cache->invalidations;
 }
 
@@ -279,6 +323,8 @@ RelationCache* CreateRelationCache(MemoryContext session, const Options* options
   cache->encoding = encoding;
   cache->entries = CreateTable("pgsync relations", sizeof(RelationEntry), context);
   cache->known = CreateTable("pgsync known relations", sizeof(KnownRelation), context);
+  cache->outputs = CreateTable("pgsync output functions", sizeof(OutputFunction), context);
+  cache->scratch = AllocSetContextCreate(context, "pgsync scratch", ALLOCSET_DEFAULT_SIZES);
   auto* const at_end = pg::AllocZero<MemoryContextCallback>();
   at_end->func = OnSessionEnds;
   at_end->arg = cache;

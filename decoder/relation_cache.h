@@ -62,9 +62,8 @@ struct RelationEntry {
   MemoryContext context;  // owns all of the below; reset when the entry is built again
   Target* targets;        // null: nothing of this relation is sent
   char identity;          // pg_class.relreplident
-  int last_attnum;        // the last attribute that anybody needs
-  TupleTableSlot* new_slot;
-  TupleTableSlot* old_slot;
+  AttrNumber* needed;     // attributes to be fetched one by one; null: fetch all at once
+  int needed_count;
   Counters counters;
   uint64 reported_rows;  // filtered and kept, when last reported
 };
@@ -73,11 +72,13 @@ struct RelationCache {
   MemoryContext context;
   const Options* options;
   TextEncoding* encoding;
-  HTAB* entries;         // RelationEntry. Never removed from, so pointers into it stay good
-  HTAB* known;           // KnownRelation. The same
-  RelationEntry* last;   // that was looked up; most changes are of the same relation
-  uint64 generation;     // entries of an older one are invalid
-  uint64 invalidations;  // counts marks, to notice one that arrives while an entry is being built
+  HTAB* entries;          // RelationEntry. Never removed from, so pointers into it stay good
+  HTAB* known;            // KnownRelation. The same
+  HTAB* outputs;          // output functions of types. The same
+  MemoryContext scratch;  // what building an entry needs
+  RelationEntry* last;    // that was looked up; most changes are of the same relation
+  uint64 generation;      // entries of an older one are invalid
+  uint64 invalidations;   // counts marks, to notice one that arrives while an entry is being built
 };
 
 // Returns a new cache in `context`, which is the session's.

@@ -5,31 +5,40 @@ namespace {
 
 using pgsync_wire::OldRow;
 
-TupleTableSlot* Deform(TupleTableSlot* slot, HeapTuple tuple, int last_attnum) {
+// Sets what the entry needs of the tuple. Attributes that were added after the tuple was written
+// have their default, or are null. Returns null if there is no tuple.
+const RowValues* Deform(const RowValues& row, HeapTuple tuple, const RelationEntry& entry,
+                        TupleDesc desc) {
   if (tuple == nullptr) return nullptr;
-  ExecStoreHeapTuple(tuple, slot, false);
-  slot_getsomeattrs(slot, last_attnum);
-  return slot;
+  if (entry.needed == nullptr) {
+    heap_deform_tuple(tuple, desc, row.values, row.is_null);
+    return &row;
+  }
+  for (int i = 0; i < entry.needed_count; ++i) {
+    const AttrNumber attnum = entry.needed[i];
+    row.values[attnum - 1] = heap_getattr(tuple, attnum, desc, &row.is_null[attnum - 1]);
+  }
+  return &row;
 }
 
-OldRow KindOfOldRow(const RelationEntry& entry, const TupleTableSlot* old_row) {
+OldRow KindOfOldRow(const RelationEntry& entry, const RowValues* old_row) {
   if (old_row == nullptr) return OldRow::kAbsent;
   return entry.identity == REPLICA_IDENTITY_FULL ? OldRow::kFull : OldRow::kKey;
 }
 
-inline void WriteColumn(Encoder* encoder, Column* column, const TupleTableSlot* row,
+inline void WriteColumn(Encoder* encoder, const Column* column, const RowValues* row,
                         TextEncoding* encoding) {
   const int i = column->attnum - 1;
-  if (row->tts_isnull[i]) return encoder->Null();
-  WriteValue(encoder, column, row->tts_values[i], encoding);
+  if (row->is_null[i]) return encoder->Null();
+  WriteValue(encoder, column, row->values[i], encoding);
 }
 
-void WriteOldRow(Session* session, Encoder* encoder, const Target& target,
-                 const TupleTableSlot* row, OldRow kind) {
+void WriteOldRow(Session* session, Encoder* encoder, const Target& target, const RowValues* row,
+                 OldRow kind) {
   if (kind == OldRow::kAbsent) return encoder->NoRow();
   encoder->RowHead(static_cast<uint32_t>(target.column_count));
   for (int i = 0; i < target.column_count; ++i) {
-    Column* const column = &target.columns[i];
+    const Column* const column = &target.columns[i];
     if (kind == OldRow::kKey && !column->in_identity) {
       // The server writes NULL there; only the identity tells that it means nothing.
       encoder->Missing();
@@ -40,27 +49,27 @@ void WriteOldRow(Session* session, Encoder* encoder, const Target& target,
 }
 
 // `full_old_row` (or null) supplies TOASTed values that the UPDATE did not touch.
-void WriteNewRow(Session* session, Encoder* encoder, const Target& target,
-                 const TupleTableSlot* row, const TupleTableSlot* full_old_row) {
+void WriteNewRow(Session* session, Encoder* encoder, const Target& target, const RowValues* row,
+                 const RowValues* full_old_row) {
   for (int i = 0; i < target.column_count; ++i) {
-    Column* const column = &target.columns[i];
+    const Column* const column = &target.columns[i];
     const int at = column->attnum - 1;
-    const bool from_old = full_old_row != nullptr && !row->tts_isnull[at] &&
-                          IsUnchangedToast(column->length, row->tts_values[at]);
+    const bool from_old = full_old_row != nullptr && !row->is_null[at] &&
+                          IsUnchangedToast(column->length, row->values[at]);
     WriteColumn(encoder, column, from_old ? full_old_row : row, &session->encoding);
   }
 }
 
-bool SameValue(const ComparedColumn& column, const TupleTableSlot* a, const TupleTableSlot* b) {
+bool SameValue(const ComparedColumn& column, const RowValues* a, const RowValues* b) {
   const int i = column.attnum - 1;
-  if (a->tts_isnull[i] || b->tts_isnull[i]) return a->tts_isnull[i] == b->tts_isnull[i];
-  if (IsUnchangedToast(column.length, b->tts_values[i])) return true;
-  return datum_image_eq(a->tts_values[i], b->tts_values[i], column.by_value, column.length);
+  if (a->is_null[i] || b->is_null[i]) return a->is_null[i] == b->is_null[i];
+  if (IsUnchangedToast(column.length, b->values[i])) return true;
+  return datum_image_eq(a->values[i], b->values[i], column.by_value, column.length);
 }
 
 // Whether the UPDATE provably changed nothing that the target emits or watches.
-bool NothingChanged(const Target& target, OldRow kind, const TupleTableSlot* old_row,
-                    const TupleTableSlot* new_row) {
+bool NothingChanged(const Target& target, OldRow kind, const RowValues* old_row,
+                    const RowValues* new_row) {
   if (kind != OldRow::kFull) return false;
   for (int i = 0; i < target.compared_count; ++i) {
     if (!SameValue(target.compared[i], old_row, new_row)) return false;
@@ -73,8 +82,8 @@ struct RowChange {
   ReorderBufferChangeType action;
   TransactionId member;
   OldRow old_kind;
-  const TupleTableSlot* old_row;
-  const TupleTableSlot* new_row;
+  const RowValues* old_row;
+  const RowValues* new_row;
 };
 
 void WriteRecord(Session* session, StringInfoSink* sink, const Target& target,
@@ -121,13 +130,13 @@ bool WriteTarget(Session* session, ReorderBufferTXN* txn, Counters* counters, co
 
 }  // namespace
 
-void WriteRow(Session* session, ReorderBufferTXN* txn, RelationEntry* entry,
+void WriteRow(Session* session, ReorderBufferTXN* txn, RelationEntry* entry, TupleDesc desc,
               ReorderBufferChange* change) {
   RowChange row;
   row.action = change->action;
   row.member = session->in_block ? change->txn->xid : InvalidTransactionId;
-  row.new_row = Deform(entry->new_slot, pg::NewTuple(change), entry->last_attnum);
-  row.old_row = Deform(entry->old_slot, pg::OldTuple(change), entry->last_attnum);
+  row.new_row = Deform(session->new_row, pg::NewTuple(change), *entry, desc);
+  row.old_row = Deform(session->old_row, pg::OldTuple(change), *entry, desc);
   row.old_kind = KindOfOldRow(*entry, row.old_row);
   if (row.new_row == nullptr && row.action != REORDER_BUFFER_CHANGE_DELETE) {
     ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
@@ -139,9 +148,6 @@ void WriteRow(Session* session, ReorderBufferTXN* txn, RelationEntry* entry,
   }
   ++entry->counters.kept;
   if (!sent) ++entry->counters.suppressed;
-  // The tuples are freed after the callback; the slots must not remember them.
-  if (row.new_row != nullptr) ExecClearTuple(entry->new_slot);
-  if (row.old_row != nullptr) ExecClearTuple(entry->old_slot);
 }
 
 }  // namespace pgsync

@@ -5,8 +5,9 @@
 
 namespace pgsync {
 
-// REQUIRES: entry->targets is not null, and the current context is the per-change one.
-void WriteRow(Session* session, ReorderBufferTXN* txn, RelationEntry* entry,
+// `desc` is the present one of the changed relation. REQUIRES: entry->targets is not null, and the
+// current context is the per-change one.
+void WriteRow(Session* session, ReorderBufferTXN* txn, RelationEntry* entry, TupleDesc desc,
               ReorderBufferChange* change);
 
 // Writes the target's relation record, unless the reader knows it as it is.

@@ -27,6 +27,11 @@ void FixTextSettings(Session* session) {
   }
 }
 
+RowValues RoomForARow() {
+  return {pg::AllocZero<Datum>(MaxTupleAttributeNumber),
+          pg::AllocZero<bool>(MaxTupleAttributeNumber)};
+}
+
 }  // namespace
 
 void StartSession(LogicalDecodingContext* ctx) {
@@ -40,6 +45,8 @@ void StartSession(LogicalDecodingContext* ctx) {
   session->change_context =
       AllocSetContextCreate(ctx->context, "pgsync change", ALLOCSET_DEFAULT_SIZES);
   session->frame.Init(AllocSetContextCreate(ctx->context, "pgsync frame", ALLOCSET_DEFAULT_SIZES));
+  session->new_row = RoomForARow();
+  session->old_row = RoomForARow();
   session->encoding.Init();
   session->cache = CreateRelationCache(ctx->context, options, &session->encoding);
   ctx->output_plugin_private = session;

@@ -12,11 +12,19 @@
 
 namespace pgsync {
 
+// The attributes of a tuple, by attribute number - 1. Only those that its relation's entry asks for
+// are set.
+struct RowValues {
+  Datum* values;
+  bool* is_null;
+};
+
 struct Session {
   const Options* options;
   RelationCache* cache;
   TextEncoding encoding;
   MemoryContext change_context;  // what one change needs; reset after each
+  RowValues new_row, old_row;    // room for the widest tuple
   FrameBuffer frame;
   bool begun;  // of the present transaction, or of the present block of one in progress, a record
                // is in the frame or sent

@@ -17,40 +17,6 @@ void WriteText(Encoder* encoder, std::string_view text, TextEncoding* encoding) 
   }
 }
 
-Reader ReaderOf(Oid base_type) {
-  switch (base_type) {
-    case BOOLOID:
-      return Reader::kBool;
-    case INT2OID:
-      return Reader::kInt2;
-    case INT4OID:
-      return Reader::kInt4;
-    case INT8OID:
-      return Reader::kInt8;
-    case OIDOID:
-      return Reader::kOid;
-    case FLOAT4OID:
-      return Reader::kFloat4;
-    case FLOAT8OID:
-      return Reader::kFloat8;
-    case UUIDOID:
-      return Reader::kUuid;
-    case DATEOID:
-      return Reader::kDate;
-    case TIMESTAMPOID:
-      return Reader::kTimestamp;
-    case TIMESTAMPTZOID:
-      return Reader::kTimestampTz;
-    case TEXTOID:
-    case VARCHAROID:
-    case BPCHAROID:
-    case JSONOID:
-      return Reader::kVarlenaText;
-    default:
-      return Reader::kOutputText;
-  }
-}
-
 }  // namespace
 
 std::string_view TextEncoding::ToUtf8(std::string_view text, bool* valid) {
@@ -94,17 +60,41 @@ std::string_view TextEncoding::NameToUtf8(const char* name) {
   return text;
 }
 
-void ChooseReader(Column* column, Oid type, int16 length, MemoryContext context) {
-  column->reader = ReaderOf(getBaseType(type));
-  column->length = length;
-  if (column->reader != Reader::kOutputText) return;
-  Oid function;
-  bool is_varlena;
-  getTypeOutputInfo(type, &function, &is_varlena);
-  fmgr_info_cxt(function, &column->output, context);
+Reader ReaderOf(Oid type) {
+  switch (getBaseType(type)) {
+    case BOOLOID:
+      return Reader::kBool;
+    case INT2OID:
+      return Reader::kInt2;
+    case INT4OID:
+      return Reader::kInt4;
+    case INT8OID:
+      return Reader::kInt8;
+    case OIDOID:
+      return Reader::kOid;
+    case FLOAT4OID:
+      return Reader::kFloat4;
+    case FLOAT8OID:
+      return Reader::kFloat8;
+    case UUIDOID:
+      return Reader::kUuid;
+    case DATEOID:
+      return Reader::kDate;
+    case TIMESTAMPOID:
+      return Reader::kTimestamp;
+    case TIMESTAMPTZOID:
+      return Reader::kTimestampTz;
+    case TEXTOID:
+    case VARCHAROID:
+    case BPCHAROID:
+    case JSONOID:
+      return Reader::kVarlenaText;
+    default:
+      return Reader::kOutputText;
+  }
 }
 
-void WriteValue(Encoder* encoder, Column* column, Datum value, TextEncoding* encoding) {
+void WriteValue(Encoder* encoder, const Column* column, Datum value, TextEncoding* encoding) {
   if (IsUnchangedToast(column->length, value)) return encoder->Unchanged();
   switch (column->reader) {
     case Reader::kBool:
@@ -134,7 +124,7 @@ void WriteValue(Encoder* encoder, Column* column, Datum value, TextEncoding* enc
       return WriteText(encoder, {VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes)}, encoding);
     }
     case Reader::kOutputText: {
-      const char* const text = OutputFunctionCall(&column->output, value);
+      const char* const text = OutputFunctionCall(column->output, value);
       return WriteText(encoder, {text, strlen(text)}, encoding);
     }
   }

@@ -50,16 +50,16 @@ enum class Reader : uint8_t {
 
 // One emitted column of a relation. Made by relation_cache, lives as long as its entry.
 struct Column {
-  AttrNumber attnum;  // in the relation whose tuples arrive, which may be a partition
+  AttrNumber attnum;         // in the relation whose tuples arrive, which may be a partition
+  AttrNumber target_attnum;  // in the relation that it is sent as
   Reader reader;
   int16 length;  // pg_type.typlen; -1 means it can be a TOAST pointer
   bool in_identity;
-  FmgrInfo output;  // kOutputText only
+  FmgrInfo* output;  // kOutputText only; shared by all columns of the type
 };
 
-// Fills reader, length and output from the column's type; `context` owns what the function manager
-// keeps.
-void ChooseReader(Column* column, Oid type, int16 length, MemoryContext context);
+// How values of the type are read.
+Reader ReaderOf(Oid type);
 
 // Whether the value is a TOAST pointer that the UPDATE did not touch; it must not be followed,
 // because the toast table cannot be read under a historic snapshot.
@@ -68,7 +68,7 @@ inline bool IsUnchangedToast(int16 length, Datum value) {
 }
 
 // REQUIRES: not null.
-void WriteValue(Encoder* encoder, Column* column, Datum value, TextEncoding* encoding);
+void WriteValue(Encoder* encoder, const Column* column, Datum value, TextEncoding* encoding);
 
 static_assert(std::is_trivially_destructible_v<Column>);
 
