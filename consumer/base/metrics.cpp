@@ -19,7 +19,41 @@ auto& FindOrMake(Map& map, const std::string& name, const std::string& help) {
   return *entry.metric;
 }
 
+// The names of a family, name{…}, follow each other in the map: they have all up to the brace in
+// common.
+template <typename Map>
+void AppendValues(const Map& map, std::string_view type, std::string* out) {
+  std::string_view last;
+  for (const auto& [name, entry] : map) {
+    const std::string_view family = std::string_view(name).substr(0, name.find('{'));
+    if (family != last) {
+      *out += fmt::format("# HELP {0} {1}\n# TYPE {0} {2}\n", family, entry.help, type);
+    }
+    *out += fmt::format("{} {}\n", name, entry.metric->Value());
+    last = family;
+  }
+}
+
 }  // namespace
+
+std::string Labelled(const std::string& name,
+                     std::initializer_list<std::pair<std::string_view, std::string_view>> labels) {
+  std::string out = name + "{";
+  for (const auto& [key, value] : labels) {
+    if (out.back() != '{') out += ',';
+    out.append(key).append("=\"");
+    for (const char c : value) {
+      if (c == '\\' || c == '"') out += '\\';
+      if (c == '\n') {
+        out += "\\n";
+      } else {
+        out += c;
+      }
+    }
+    out += '"';
+  }
+  return out + "}";
+}
 
 void Histogram::Observe(uint64_t microseconds) {
   const int bucket = std::min<int>(std::bit_width(microseconds), kBuckets - 1);
@@ -59,14 +93,8 @@ Histogram& Metrics::histogram(const std::string& name, const std::string& help) 
 std::string Metrics::PrometheusText() const {
   std::lock_guard lock(mutex_);
   std::string out;
-  for (const auto& [name, entry] : counters_) {
-    out += fmt::format("# HELP {0} {1}\n# TYPE {0} counter\n{0} {2}\n", name, entry.help,
-                       entry.metric->Value());
-  }
-  for (const auto& [name, entry] : gauges_) {
-    out += fmt::format("# HELP {0} {1}\n# TYPE {0} gauge\n{0} {2}\n", name, entry.help,
-                       entry.metric->Value());
-  }
+  AppendValues(counters_, "counter", &out);
+  AppendValues(gauges_, "gauge", &out);
   for (const auto& [name, entry] : histograms_) {
     out += fmt::format("# HELP {0} {1}\n# TYPE {0} histogram\n", name, entry.help);
     uint64_t below = 0;

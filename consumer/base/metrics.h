@@ -6,10 +6,13 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
+#include <utility>
 
 namespace base {
 
@@ -50,9 +53,15 @@ class Histogram {
   std::atomic<uint64_t> count_{0}, sum_{0};
 };
 
+// Returns `name` with labels behind it, as counters and gauges of one family are told apart:
+// name{key="value",…}. Who makes them bounds their number.
+std::string Labelled(const std::string& name,
+                     std::initializer_list<std::pair<std::string_view, std::string_view>> labels);
+
 class Metrics {
  public:
   // Names follow Prometheus: pgsync_<what>_<unit>[_total]. The same name gives the same object.
+  // Counters and gauges may have a name made by Labelled.
   Counter& counter(const std::string& name, const std::string& help);
   Gauge& gauge(const std::string& name, const std::string& help);
   Histogram& histogram(const std::string& name, const std::string& help);

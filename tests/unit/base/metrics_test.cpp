@@ -46,6 +46,16 @@ TEST(Metrics, GivesTheSameObjectForTheSameName) {
   EXPECT_EQ(metrics.gauge("g", "").Value(), -2);
 }
 
+TEST(Metrics, LabelsMakeOneFamily) {
+  Metrics metrics;
+  metrics.counter(Labelled("rows_total", {{"table", "a"}, {"kind", "x"}}), "Rows.").Add(1);
+  metrics.counter(Labelled("rows_total", {{"table", "b\"\\\n"}}), "Rows.").Add(2);
+  EXPECT_EQ(metrics.PrometheusText(),
+            "# HELP rows_total Rows.\n# TYPE rows_total counter\n"
+            "rows_total{table=\"a\",kind=\"x\"} 1\n"
+            "rows_total{table=\"b\\\"\\\\\\n\"} 2\n");
+}
+
 TEST(Metrics, CountsFromManyThreads) {
   Metrics metrics;
   std::vector<std::thread> threads;
