@@ -13,6 +13,8 @@ using model::OldRow;
 using model::RowChange;
 using model::Value;
 
+constexpr size_t kMostBindings = 10000;
+
 std::string Name(const model::Relation& relation) { return relation.schema + "." + relation.table; }
 
 base::Error IdentityTooWeak(const model::Relation& relation, const std::string& column) {
@@ -112,6 +114,9 @@ base::Result<const AffectedRoots::Binding*> AffectedRoots::Bind(
   const auto known = bindings_.find(relation.get());
   if (known != bindings_.end()) return &known->second;
 
+  // Shapes that alternate, of transactions in progress that change a table, come as new objects
+  // each time.
+  if (bindings_.size() >= kMostBindings) bindings_.clear();
   Binding binding{relation, {}};
   const schema::TableName name{relation->schema, relation->table};
   for (const schema::DocumentTree& tree : trees_) {
