@@ -1,11 +1,14 @@
 #include "consumer/app/batch_collector.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 #include <variant>
 
 namespace app {
 namespace {
+
+constexpr size_t kRebuildBytes = 16;
 
 size_t SizeOf(const model::Touch& touch) {
   size_t bytes = 16;
@@ -16,34 +19,111 @@ size_t SizeOf(const model::Touch& touch) {
 }  // namespace
 
 BatchCollector::BatchCollector(const std::vector<schema::DocumentTree>& trees, base::Lsn start,
-                               size_t batch_bytes)
-    : affected_(trees), batch_bytes_(batch_bytes), complete_through_(start) {}
+                               size_t batch_bytes, spool::Limits spool_limits)
+    : affected_(trees),
+      batch_bytes_(batch_bytes),
+      complete_through_(start),
+      spool_(std::move(spool_limits)) {}
 
 base::Status BatchCollector::Add(const model::Record& record) {
   if (const auto* begin = std::get_if<model::Begin>(&record)) {
-    begin_ = *begin;
-    in_transaction_ = true;
+    StartTransaction(*begin);
   } else if (const auto* change = std::get_if<model::RowChange>(&record)) {
-    const size_t before = batch_.touches.size();
-    const bool was_empty = batch_.Empty();
-    if (auto status = affected_.Collect(*change, &batch_.touches); !status) return status;
-    size_t bytes = 0;
-    for (size_t i = before; i < batch_.touches.size(); ++i) bytes += SizeOf(batch_.touches[i]);
-    if (was_empty && !batch_.Empty()) batch_.floor = complete_through_;
-    if (bytes > 0) Grow(bytes);
+    return Collect(*change);
   } else if (const auto* truncate = std::get_if<model::Truncate>(&record)) {
-    const bool was_empty = batch_.Empty();
-    affected_.Collect(*truncate, &batch_.rebuilds);
-    if (was_empty && !batch_.Empty()) batch_.floor = complete_through_;
-    if (!batch_.rebuilds.empty()) Grow(16);
+    return Collect(*truncate);
   } else if (const auto* commit = std::get_if<model::Commit>(&record)) {
-    in_transaction_ = false;
-    complete_through_ = commit->end_lsn;
+    EndTransaction(commit->end_lsn);
+  } else if (const auto* start = std::get_if<model::StreamStart>(&record)) {
+    block_ = Block{start->xid, start->xid};
+  } else if (const auto* subtransaction = std::get_if<model::Subtransaction>(&record)) {
+    block_->subxid = subtransaction->subxid;
+  } else if (std::holds_alternative<model::StreamStop>(record)) {
+    block_.reset();
+  } else if (const auto* abort = std::get_if<model::StreamAbort>(&record)) {
+    spool_.Abort(abort->xid, abort->subxid);
+  } else if (const auto* end = std::get_if<model::StreamCommit>(&record)) {
+    StartTransaction({end->commit_lsn, end->commit_time_us, end->xid});
+    replay_end_ = end->end_lsn;
+    return spool_.StartReplay(end->xid);
   }
   return {};
 }
 
-// Something of the current transaction is in the batch.
+// What the change touches goes into the batch, or, inside of a block, into the spool.
+template <typename Change>
+base::Status BatchCollector::Collect(const Change& change) {
+  if (!block_) {
+    const bool was_empty = batch_.Empty();
+    const auto bytes = CollectInto(change, &batch_);
+    if (!bytes) return bytes.error();
+    if (was_empty && !batch_.Empty()) batch_.floor = complete_through_;
+    if (*bytes > 0) Grow(*bytes);
+    return {};
+  }
+  auto part = spool_.Part(block_->xid, block_->subxid);
+  if (!part) return part.error();
+  auto bytes = CollectInto(change, *part);
+  if (!bytes) {
+    // Whoever changed a table so that we cannot follow may still take that back.
+    spool_.Fail(block_->xid, block_->subxid, std::move(bytes).error());
+    return {};
+  }
+  return spool_.Grew(*bytes);
+}
+
+base::Result<size_t> BatchCollector::CollectInto(const model::RowChange& change,
+                                                 model::Batch* batch) {
+  const size_t before = batch->touches.size();
+  if (auto status = affected_.Collect(change, &batch->touches); !status) return status.error();
+  size_t bytes = 0;
+  for (size_t i = before; i < batch->touches.size(); ++i) bytes += SizeOf(batch->touches[i]);
+  return bytes;
+}
+
+base::Result<size_t> BatchCollector::CollectInto(const model::Truncate& truncate,
+                                                 model::Batch* batch) {
+  affected_.Collect(truncate, &batch->rebuilds);
+  return batch->rebuilds.empty() ? 0 : kRebuildBytes;
+}
+
+base::Status BatchCollector::Replay() {
+  auto part = spool_.Replay();
+  if (!part) return part.error();
+  if (!part->has_value()) {
+    EndTransaction(*std::exchange(replay_end_, std::nullopt));
+    return {};
+  }
+  model::Batch& from = **part;
+  if (batch_.Empty()) batch_.floor = complete_through_;
+  size_t bytes = kRebuildBytes * from.rebuilds.size();
+  for (const model::Touch& touch : from.touches) bytes += SizeOf(touch);
+  batch_.touches.insert(batch_.touches.end(), std::make_move_iterator(from.touches.begin()),
+                        std::make_move_iterator(from.touches.end()));
+  for (const model::Rebuild& rebuild : from.rebuilds) {
+    const auto same =
+        std::find_if(batch_.rebuilds.begin(), batch_.rebuilds.end(),
+                     [&](const model::Rebuild& r) { return r.document == rebuild.document; });
+    if (same == batch_.rebuilds.end()) {
+      batch_.rebuilds.push_back(rebuild);
+    } else {
+      same->sweep |= rebuild.sweep;
+    }
+  }
+  Grow(bytes);
+  return {};
+}
+
+void BatchCollector::StartTransaction(model::Begin begin) {
+  begin_ = begin;
+  in_transaction_ = true;
+}
+
+void BatchCollector::EndTransaction(base::Lsn end) {
+  in_transaction_ = false;
+  complete_through_ = end;
+}
+
 void BatchCollector::Grow(size_t bytes) {
   bytes_ += bytes;
   batch_.last_commit = begin_.commit_lsn;
@@ -60,7 +140,7 @@ model::Batch BatchCollector::Take() {
 }
 
 void BatchCollector::Advance(base::Lsn lsn) {
-  if (!in_transaction_) complete_through_ = std::max(complete_through_, lsn);
+  if (!in_transaction_ && !block_) complete_through_ = std::max(complete_through_, lsn);
 }
 
 }  // namespace app

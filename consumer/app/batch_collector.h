@@ -1,12 +1,15 @@
 // BatchCollector: stream records -> batches for the queue. Knows where transactions begin and end,
 // so that every batch carries the position that may be acknowledged while it is the oldest
-// unfinished one. Pure. One stream session, one thread.
+// unfinished one. One stream session, one thread.
 //
-// A batch may end in the middle of a transaction: large ones pass through in bounded memory.
+// A batch may end in the middle of a transaction: large ones pass through in bounded memory. What
+// blocks of transactions in progress touch waits in the spool; their commit makes them
+// transactions like all others, whose content then comes from Replay instead of Add.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "consumer/assemble/affected_roots.h"
@@ -15,6 +18,7 @@
 #include "consumer/model/batch.h"
 #include "consumer/model/row_change.h"
 #include "consumer/schema/tree.h"
+#include "consumer/spool/spool.h"
 
 namespace app {
 
@@ -22,13 +26,18 @@ class BatchCollector {
  public:
   // Everything before `start` is dealt with. `trees` outlives the collector.
   BatchCollector(const std::vector<schema::DocumentTree>& trees, base::Lsn start,
-                 size_t batch_bytes);
+                 size_t batch_bytes, spool::Limits spool_limits);
 
+  // REQUIRES: !Replaying().
   base::Status Add(const model::Record& record);
+
+  // After the commit of a transaction in progress: take the batch whenever it is Full(), and call
+  // Replay, until it is no longer Replaying().
+  bool Replaying() const { return replay_end_.has_value(); }
+  base::Status Replay();
 
   bool Empty() const { return batch_.Empty(); }
   bool Full() const { return bytes_ >= batch_bytes_; }
-  bool InTransaction() const { return in_transaction_; }
 
   // Moves the batch out, each touch once. REQUIRES: !Empty().
   model::Batch Take();
@@ -38,10 +47,27 @@ class BatchCollector {
   base::Lsn CompleteThrough() const { return complete_through_; }
 
   // The server says that it sent everything before `lsn`. Between transactions that completes the
-  // WAL up to there.
+  // WAL up to there, also while others are in progress: it is the commit's position that decides
+  // whether the server sends a transaction again, and the slot's restart_lsn keeps the WAL that it
+  // then reads from the beginning.
   void Advance(base::Lsn lsn);
 
+  spool::Usage SpoolUsage() const { return spool_.Used(); }
+
  private:
+  // The place in a block.
+  struct Block {
+    uint32_t xid = 0, subxid = 0;
+  };
+
+  template <typename Change>
+  base::Status Collect(const Change& change);
+  // Return the bytes by which `batch` has grown.
+  base::Result<size_t> CollectInto(const model::RowChange& change, model::Batch* batch);
+  base::Result<size_t> CollectInto(const model::Truncate& truncate, model::Batch* batch);
+  void StartTransaction(model::Begin begin);
+  void EndTransaction(base::Lsn end);
+  // Says that `bytes` of the current transaction have come into the batch.
   void Grow(size_t bytes);
 
   assemble::AffectedRoots affected_;
@@ -51,6 +77,10 @@ class BatchCollector {
   bool in_transaction_ = false;
   model::Begin begin_;
   base::Lsn complete_through_;
+
+  spool::Spool spool_;
+  std::optional<Block> block_;
+  std::optional<base::Lsn> replay_end_;  // end of the transaction that is replayed
 };
 
 }  // namespace app

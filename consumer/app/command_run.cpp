@@ -149,6 +149,8 @@ PipelineSettings SettingsOf(const Config& config, const ResolvedSchema& schema) 
   settings.rows_per_chunk = static_cast<uint32_t>(config.block_size);
   settings.keys_per_chunk = static_cast<uint32_t>(config.filter_chunk_size);
   settings.bulk_bytes = std::min(settings.bulk_bytes, config.target.http.max_bulk_bytes);
+  settings.spool.memory_bytes = config.spool_memory_bytes;
+  settings.spool.directory = config.spool_directory;
   settings.once = config.once;
   settings.log_interval = config.log_interval;
   return settings;

@@ -38,6 +38,7 @@ base::Status ReadQueue(const Arguments& arguments, const Environment& environmen
 base::Status ReadNames(const Arguments& arguments, Config* config);
 base::Status ReadRole(const Arguments& arguments);
 base::Status ReadSizes(const Arguments& arguments, const Environment& environment, Config* config);
+base::Status ReadSpool(const Arguments& arguments, const Environment& environment, Config* config);
 base::Status ReadOutput(const Arguments& arguments, const Environment& environment, Config* config);
 base::Status ReadEnvironmentRules(const Environment& environment, Config* config);
 
@@ -103,6 +104,7 @@ base::Result<Invocation> ParseConfig(std::span<const std::string> arguments,
   if (auto s = ReadQueue(given, environment, &config); !s) return std::move(s).error();
   if (auto s = ReadNames(given, &config); !s) return std::move(s).error();
   if (auto s = ReadSizes(given, environment, &config); !s) return std::move(s).error();
+  if (auto s = ReadSpool(given, environment, &config); !s) return std::move(s).error();
   if (auto s = ReadOutput(given, environment, &config); !s) return std::move(s).error();
   auto target = ReadTarget(given.target, environment);
   if (!target) return std::move(target).error();
@@ -392,6 +394,20 @@ base::Status ReadSizes(const Arguments& arguments, const Environment& environmen
     if (!number) return std::move(number).error();
     *size.field = static_cast<int>(*number);
   }
+  return {};
+}
+
+base::Status ReadSpool(const Arguments& arguments, const Environment& environment, Config* config) {
+  constexpr int64_t kMostMebibytes = 1 << 20;
+  if (arguments.spool_memory) {
+    auto memory = ParseInteger("--spool-memory", *arguments.spool_memory, 0, kMostMebibytes);
+    if (!memory) return std::move(memory).error();
+    config->spool_memory_bytes = static_cast<size_t>(*memory) << 20;
+  }
+  // Not /tmp: that is often a file system in memory, which is what is short when files are used.
+  const std::string fallback = environment.Get("TMPDIR").value_or("/var/tmp");
+  config->spool_directory = arguments.spool_dir.value_or(fallback);
+  if (config->spool_directory.empty()) return base::Usage("--spool-dir: which directory?");
   return {};
 }
 

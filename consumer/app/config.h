@@ -74,6 +74,10 @@ struct Config {
   int query_chunk_size = 10000;  // rows per fetch
   int filter_chunk_size = 5000;  // keys per query
 
+  // Transactions in progress wait for their end in memory, beyond that in files of this directory.
+  size_t spool_memory_bytes = 64u << 20;
+  std::string spool_directory;
+
   std::optional<ListenAddress> http;  // metrics and status page; absent = off
   base::LogFormat log_format = base::LogFormat::kText;
   base::LogLevel log_level = base::LogLevel::kInfo;

@@ -78,6 +78,8 @@ const std::map<std::string, std::vector<Command>>& OptionCommands() {
       {"--once", {Command::kRun}},
       {"--role", {Command::kRun}},
       {"--workers", {Command::kRun}},
+      {"--spool-memory", {Command::kRun}},
+      {"--spool-dir", {Command::kRun}},
       {"--http", {Command::kRun}},
       {"--daemon", {Command::kRun}},
       {"--wal", {Command::kRun}},
@@ -208,6 +210,16 @@ void Define(CLI::App& app, Raw& raw) {
       ->group(run);
   app.add_option("--role", to.role, "all; producer and worker are not supported yet")
       ->type_name("ROLE")
+      ->group(run);
+  app.add_option(
+         "--spool-memory", to.spool_memory,
+         "for transactions in progress that PostgreSQL sends before their commit; beyond it "
+         "they go to a file (default: 64)")
+      ->type_name("MIB")
+      ->group(run);
+  app.add_option("--spool-dir", to.spool_dir,
+                 "directory of these files, which have no name (default: TMPDIR, else /var/tmp)")
+      ->type_name("DIR")
       ->group(run);
   app.add_option(
          "--http", to.http,

@@ -23,6 +23,7 @@ struct Arguments {
 
   std::optional<std::string> target, queue;
   std::optional<std::string> name, slot, role, workers;
+  std::optional<std::string> spool_dir, spool_memory;
   std::optional<std::string> http, log_format, log_level;
   bool verbose = false;
 

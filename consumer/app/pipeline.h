@@ -29,6 +29,7 @@
 #include "consumer/queue/queue.h"
 #include "consumer/schema/tree.h"
 #include "consumer/sink/target.h"
+#include "consumer/spool/spool.h"
 
 namespace app {
 
@@ -41,6 +42,7 @@ struct PipelineSettings {
   uint32_t rows_per_chunk = 5000;  // of the load
   uint32_t keys_per_chunk = 5000;  // roots built in one snapshot
   size_t bulk_bytes = 5u << 20;
+  spool::Limits spool;
   bool once = false;
   std::chrono::milliseconds log_interval{10000};
 };

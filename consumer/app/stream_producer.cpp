@@ -19,6 +19,8 @@ using std::chrono::steady_clock;
 constexpr size_t kBatchBytes = 256 * 1024;
 constexpr milliseconds kFeedbackInterval{5000};
 constexpr milliseconds kIdleWait{100};
+constexpr milliseconds kStatisticsInterval{10000};
+constexpr int kFirstWithStreaming = 140000;
 constexpr milliseconds kFullWait{5};
 // How long the walsender of a predecessor that was killed may take to notice.
 constexpr std::chrono::seconds kSlotPatience{10};
@@ -40,7 +42,17 @@ StreamProducer::StreamProducer(PipelineContext context)
     : context_(std::move(context)),
       changes_(context_.metrics.counter("pgsync_stream_changes_total", "row changes received")),
       batches_(
-          context_.metrics.counter("pgsync_stream_batches_total", "batches put into the queue")) {}
+          context_.metrics.counter("pgsync_stream_batches_total", "batches put into the queue")),
+      blocks_(context_.metrics.counter("pgsync_stream_blocks_total",
+                                       "blocks received of transactions in progress")),
+      streamed_(context_.metrics.counter("pgsync_stream_streamed_transactions_total",
+                                         "transactions received in blocks that committed")),
+      spool_transactions_(context_.metrics.gauge(
+          "pgsync_spool_transactions", "transactions in progress of which something is kept")),
+      spool_memory_(context_.metrics.gauge("pgsync_spool_memory_bytes",
+                                           "kept of transactions in progress, in memory")),
+      spool_files_(context_.metrics.gauge("pgsync_spool_file_bytes",
+                                          "kept of transactions in progress, in files")) {}
 
 void StreamProducer::Run() {
   base::Backoff backoff(milliseconds(100), milliseconds(10000));
@@ -95,14 +107,18 @@ Status StreamProducer::Session() {
 
   source::PluginOptions options;
   options.tables = schema::TablesUsed(context_.trees);
+  options.streaming = connection->ServerVersion() >= kFirstWithStreaming;
+  options.statistics_interval = kStatisticsInterval;
   auto stream = source::ReplicationStream::Start(std::move(*connection), context_.settings.slot,
                                                  *start, options, context_.log, kFeedbackInterval);
   if (!stream) return stream.error();
   context_.log.Info("source", fmt::format("streaming slot \"{}\" from {}", context_.settings.slot,
                                           base::ToString(*start)));
   context_.producer.Advance(*start);
-  BatchCollector collector(context_.trees, *start, kBatchBytes);
-  if (auto status = Consume(**stream, &collector); !status) return status;
+  BatchCollector collector(context_.trees, *start, kBatchBytes, context_.settings.spool);
+  const Status consumed = Consume(**stream, &collector);
+  ShowSpool({});  // goes with the session: the server sends it again
+  if (!consumed) return consumed;
 
   // Drained: keep the server content until everything is recorded, then acknowledge it and leave.
   while (!finish_.WaitFor(milliseconds(20))) {
@@ -142,6 +158,7 @@ Status StreamProducer::WaitUntilSlotIsFree() {
 
 Status StreamProducer::Consume(source::ReplicationStream& stream, BatchCollector* collector) {
   auto last_request = steady_clock::now();
+  PluginCounters counters(context_.metrics);
   while (!context_.drain.Requested()) {
     if (restart_.load()) {
       return base::Reconnect("the queue was lost or reset; starting again from the slot");
@@ -150,15 +167,17 @@ Status StreamProducer::Consume(source::ReplicationStream& stream, BatchCollector
     auto event = stream.Next(kIdleWait);
     if (!event) return event.error();
 
-    if (auto* frame = std::get_if<std::vector<model::Record>>(&*event)) {
+    if (auto* frame = std::get_if<source::Frame>(&*event)) {
       for (const model::Record& record : *frame) {
-        if (std::holds_alternative<model::RowChange>(record)) changes_.Add();
-        if (auto status = collector->Add(record); !status) return status;
-        if (!collector->Full()) continue;
-        auto put = Put(stream, collector);
-        if (!put) return put.error();
-        if (!*put) return {};
+        if (const auto* statistics = std::get_if<model::Statistics>(&record)) {
+          counters.Take(*statistics);
+          continue;
+        }
+        auto taken = Take(record, stream, collector);
+        if (!taken) return taken.error();
+        if (!*taken) return {};
       }
+      ShowSpool(collector->SpoolUsage());
     } else if (const auto* keepalive = std::get_if<source::Keepalive>(&*event)) {
       collector->Advance(keepalive->wal_end);
     }
@@ -182,6 +201,26 @@ Status StreamProducer::Consume(source::ReplicationStream& stream, BatchCollector
   return {};
 }
 
+base::Result<bool> StreamProducer::Take(const model::Record& record,
+                                        source::ReplicationStream& stream,
+                                        BatchCollector* collector) {
+  if (std::holds_alternative<model::RowChange>(record)) changes_.Add();
+  if (std::holds_alternative<model::StreamStart>(record)) blocks_.Add();
+  if (std::holds_alternative<model::StreamCommit>(record)) streamed_.Add();
+  if (auto status = collector->Add(record); !status) return status.error();
+  while (true) {
+    if (collector->Full()) {
+      auto put = Put(stream, collector);
+      if (!put || !*put) return put;
+    }
+    if (!collector->Replaying()) return true;
+    // A large transaction takes its time, and the server must not think that we are gone.
+    Acknowledge(stream);
+    if (auto status = stream.KeepAlive(); !status) return status.error();
+    if (auto status = collector->Replay(); !status) return status.error();
+  }
+}
+
 // Waits for room in the queue. False when drain came first: the batch was not added and nothing may
 // be advanced past it; it will be read from the slot again.
 base::Result<bool> StreamProducer::Put(source::ReplicationStream& stream,
@@ -200,6 +239,12 @@ base::Result<bool> StreamProducer::Put(source::ReplicationStream& stream,
     context_.drain.WaitFor(kFullWait);
   }
   return false;
+}
+
+void StreamProducer::ShowSpool(const spool::Usage& usage) {
+  spool_transactions_.Set(static_cast<int64_t>(usage.transactions));
+  spool_memory_.Set(static_cast<int64_t>(usage.memory_bytes));
+  spool_files_.Set(static_cast<int64_t>(usage.file_bytes));
 }
 
 void StreamProducer::Acknowledge(source::ReplicationStream& stream) {

@@ -10,6 +10,7 @@
 
 #include "consumer/app/batch_collector.h"
 #include "consumer/app/pipeline.h"
+#include "consumer/app/plugin_counters.h"
 #include "consumer/base/lsn.h"
 #include "consumer/base/result.h"
 #include "consumer/base/stop.h"
@@ -39,8 +40,12 @@ class StreamProducer {
   base::Status Session();
   base::Status WaitUntilSlotIsFree();
   base::Status Consume(source::ReplicationStream& stream, BatchCollector* collector);
+  // False when drain came first.
+  base::Result<bool> Take(const model::Record& record, source::ReplicationStream& stream,
+                          BatchCollector* collector);
   base::Result<bool> Put(source::ReplicationStream& stream, BatchCollector* collector);
   void Acknowledge(source::ReplicationStream& stream);
+  void ShowSpool(const spool::Usage& usage);
 
   PipelineContext context_;
   base::StopSignal finish_;
@@ -50,6 +55,11 @@ class StreamProducer {
   std::atomic<bool> restart_{false};
   base::Counter& changes_;
   base::Counter& batches_;
+  base::Counter& blocks_;
+  base::Counter& streamed_;
+  base::Gauge& spool_transactions_;
+  base::Gauge& spool_memory_;
+  base::Gauge& spool_files_;
 };
 
 }  // namespace app

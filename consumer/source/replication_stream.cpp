@@ -78,6 +78,17 @@ std::string TablesOption(const std::vector<schema::TableUse>& tables) {
   return option;
 }
 
+std::string StartCommand(const std::string& slot, Lsn start, const PluginOptions& options) {
+  std::string command = fmt::format(
+      "START_REPLICATION SLOT {} LOGICAL {} (proto_version '1', origin {}",
+      schema::QuotedIdentifier(slot), base::ToString(start), pg::QuoteLiteral(options.origin));
+  if (options.streaming) command += ", streaming 'on'";
+  if (options.statistics_interval) {
+    command += fmt::format(", statistics_interval '{}'", options.statistics_interval->count());
+  }
+  return command + fmt::format(", tables {})", pg::QuoteLiteral(TablesOption(options.tables)));
+}
+
 Result<std::unique_ptr<ReplicationStream>> ReplicationStream::Start(
     pg::Connection connection, const std::string& slot, Lsn start, const PluginOptions& options,
     base::Logger& logger, milliseconds feedback_interval) {
@@ -86,10 +97,7 @@ Result<std::unique_ptr<ReplicationStream>> ReplicationStream::Start(
   auto interval = AffordableInterval(connection, feedback_interval);
   if (!interval) return interval.error();
 
-  const std::string command =
-      fmt::format("START_REPLICATION SLOT {} LOGICAL {} (proto_version '1', origin {}, tables {})",
-                  schema::QuotedIdentifier(slot), base::ToString(start),
-                  pg::QuoteLiteral(options.origin), pg::QuoteLiteral(TablesOption(options.tables)));
+  const std::string command = StartCommand(slot, start, options);
   if (auto status = connection.StartCopyBoth(command); !status) {
     return WithSlotRemedy(connection, slot, std::move(status).error())
         .While(
@@ -97,16 +105,20 @@ Result<std::unique_ptr<ReplicationStream>> ReplicationStream::Start(
   }
   logger.Debug("source", fmt::format("streaming slot \"{}\" from {}, feedback every {} ms", slot,
                                      base::ToString(start), interval->count()));
-  return std::unique_ptr<ReplicationStream>(
-      new ReplicationStream(std::move(connection), slot, start, *interval, logger));
+  return std::unique_ptr<ReplicationStream>(new ReplicationStream(
+      std::move(connection), slot, start,
+      {.streaming = options.streaming, .statistics = options.statistics_interval.has_value()},
+      *interval, logger));
 }
 
 ReplicationStream::ReplicationStream(pg::Connection connection, std::string slot, Lsn start,
-                                     milliseconds feedback_interval, base::Logger& logger)
+                                     wire::Asked asked, milliseconds feedback_interval,
+                                     base::Logger& logger)
     : connection_(std::move(connection)),
       slot_(std::move(slot)),
       feedback_interval_(feedback_interval),
       logger_(logger),
+      decoder_(asked),
       received_(start),
       server_wal_end_(start),
       flushed_(0),

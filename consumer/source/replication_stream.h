@@ -28,7 +28,12 @@ namespace source {
 struct PluginOptions {
   std::vector<schema::TableUse> tables;  // at least one
   std::string origin = "any";            // "none": only changes that originate on this server
+  bool streaming = false;                // large transactions before they end, in blocks
+  std::optional<std::chrono::milliseconds> statistics_interval;  // absent: no statistics
 };
+
+// The command that starts the stream.
+std::string StartCommand(const std::string& slot, base::Lsn start, const PluginOptions& options);
 
 // The plugin's option "tables": "schema"."table"("emitted","emitted";"watched"), … Columns that are
 // emitted anyway are not repeated as watched.
@@ -91,7 +96,7 @@ class ReplicationStream {
  private:
   using Clock = std::chrono::steady_clock;
 
-  ReplicationStream(pg::Connection connection, std::string slot, base::Lsn start,
+  ReplicationStream(pg::Connection connection, std::string slot, base::Lsn start, wire::Asked asked,
                     std::chrono::milliseconds feedback_interval, base::Logger& logger);
 
   Clock::time_point NextFeedback() const;

@@ -75,6 +75,17 @@ TEST(Commands, HelpIsOne) {
   }
 }
 
+TEST(Spool, HasAPlaceAndALimit) {
+  EXPECT_EQ(Ok({}).spool_memory_bytes, 64u << 20);
+  EXPECT_EQ(Ok({}).spool_directory, "/var/tmp");
+  EXPECT_EQ(Ok({}, {{"TMPDIR", "/a"}}).spool_directory, "/a");
+  EXPECT_EQ(Ok({"--spool-dir", "/b"}, {{"TMPDIR", "/a"}}).spool_directory, "/b");
+  EXPECT_EQ(Ok({"--spool-memory", "0"}).spool_memory_bytes, 0u);
+  EXPECT_EQ(Ok({"--spool-memory", "512"}).spool_memory_bytes, 512u << 20);
+  EXPECT_TRUE(Has(Wrong({"s.json", "--spool-memory", "64MB"}), "--spool-memory: \"64MB\""));
+  EXPECT_TRUE(Has(Wrong({"status", "s.json", "--spool-dir", "/b"}), "is an option of `run`"));
+}
+
 TEST(Errors, JoinTheirSentences) {
   for (const std::string& message :
        {Wrong({"valdate", "s.json"}), Wrong({"s.json", "--targt", "null:"}),

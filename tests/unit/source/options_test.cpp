@@ -31,6 +31,20 @@ TEST(TablesOption, NoColumnsAreNotAllColumns) {
   EXPECT_EQ(TablesOption({{{"s", "t"}, {}, {"a"}, {}}}), R"("s"."t"(;"a"))");
 }
 
+TEST(StartCommand, AsksForWhatIsWanted) {
+  PluginOptions options;
+  options.tables = {{{"s", "t"}, {"o'k"}, {}, {}}};
+  EXPECT_EQ(StartCommand("my_slot", base::Lsn{0x16B374D848}, options),
+            R"x(START_REPLICATION SLOT "my_slot" LOGICAL 16/B374D848 (proto_version '1', )x"
+            R"x(origin 'any', tables '"s"."t"("o''k")'))x");
+  options.origin = "none";
+  options.streaming = true;
+  options.statistics_interval = std::chrono::seconds(10);
+  EXPECT_EQ(StartCommand("my_slot", base::Lsn{1}, options),
+            R"x(START_REPLICATION SLOT "my_slot" LOGICAL 0/1 (proto_version '1', origin 'none', )x"
+            R"x(streaming 'on', statistics_interval '10000', tables '"s"."t"("o''k")'))x");
+}
+
 TEST(SlotNameFrom, MapsToWhatTheServerAllows) {
   EXPECT_EQ(SlotNameFrom("Shop-DB_books.v2"), "shop_db_books_v2");
   EXPECT_EQ(SlotNameFrom("caf\xc3\xa9"), "caf__");
