@@ -341,7 +341,7 @@ void RecordReader::ReadExtValue(const Token& token, Row row, model::Value* value
 }
 
 const Token& RecordReader::Next(const char* what) {
-  static const Token kNothing;
+  static const Token kNothing{};
   if (!complaint_.empty()) return kNothing;
   if (next_ == tokens_.size()) {
     Expected(what, "one more element");
