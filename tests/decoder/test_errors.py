@@ -22,15 +22,6 @@ OWN = {"DateStyle": "German, DMY", "IntervalStyle": "iso_8601", "TimeZone": "Asi
        "search_path": "public", "xmlbinary": "hex"}
 
 
-def streaming_known(database):
-    try:
-        database.rows("SELECT FROM pg_logical_slot_peek_binary_changes('plain', NULL, NULL, 'proto_version', '1', 'streaming', 'on')")
-        return True
-    except psycopg2.Error as e:
-        assert 'unknown option "streaming"' in str(e), e
-        return False
-
-
 def fill(database):
     """A transaction for every callback, and two large ones with subtransactions, which are streamed if that is asked for."""
     run = database.run
@@ -73,11 +64,8 @@ def filled(database):
     return database
 
 
-def modes(database):
-    yield (), CALLBACKS
-    if streaming_known(database):
-        # These come in addition; with streaming, the ones above are called for the small transactions.
-        yield (("streaming", "on"),), STREAM_CALLBACKS
+# Options, and the callbacks that they add to the session. With streaming, the first ones are called for the small transactions.
+MODES = (((), CALLBACKS), ((("streaming", "on"),), STREAM_CALLBACKS))
 
 
 def failures(callbacks):
@@ -93,7 +81,7 @@ def test_every_callback_in_an_sql_session(filled):
         filled.run(f"SET {name} = '{text}'", session=session)
     own = settings_of(filled, session)
     raised = {}
-    for mode, callbacks in modes(filled):
+    for mode, callbacks in MODES:
         expected = digest(filled, session, "faulty", *mode)
         assert int(expected.split()[0]) > 5
         for failure in failures(callbacks):
@@ -114,7 +102,7 @@ def test_every_callback_in_an_sql_session(filled):
                 assert digest(filled, session, "faulty", *mode) == expected, f"after {failure}"
                 assert settings_of(filled, session) == own, f"settings after {failure}"
                 assert memory(filled, session)[1] == 0, f"memory contexts of the plugin are left after {failure}"
-    missing = {c for _, callbacks in modes(filled) for c in callbacks} - set(raised) - {"filter_by_origin"}
+    missing = {c for _, callbacks in MODES for c in callbacks} - set(raised) - {"filter_by_origin"}
     assert not missing, f"never failed: {missing}"
     print(f"\nERRORs raised: {raised}")
 
@@ -135,7 +123,7 @@ def test_every_callback_in_a_walsender(filled):
         return len(out), hashlib.md5(b"".join(frame for _, frame in out)).hexdigest()
 
     with Walsender(filled.name, settings) as sender:
-        for mode, callbacks in modes(filled):
+        for mode, callbacks in MODES:
             expected = frames(sender, *mode)
             assert expected[0] > 5
             for failure in failures([c for c in callbacks if c != "shutdown"]):
@@ -154,7 +142,7 @@ def test_every_callback_in_a_walsender(filled):
                 sender.stop()
             assert sender.query("SHOW work_mem")
             sender.start("faulty", [("proto_version", "1")])
-    missing = {c for _, callbacks in modes(filled) for c in callbacks} - set(raised) - {"filter_by_origin", "shutdown"}
+    missing = {c for _, callbacks in MODES for c in callbacks} - set(raised) - {"filter_by_origin", "shutdown"}
     assert not missing, f"never failed: {missing}"
     print(f"\nERRORs raised: {raised}")
 
@@ -180,7 +168,7 @@ def test_cancel_at_random_moments(filled):
     rng = random.Random(SEED)
     filled.run("INSERT INTO big SELECT n, repeat(md5(n::text), 8) FROM generate_series(20001, 50000) n")
     session = filled.connect(**WORK)
-    expected = {mode: digest(filled, session, "plain", *mode) for mode, _ in modes(filled)}
+    expected = {mode: digest(filled, session, "plain", *mode) for mode, _ in MODES}
     started = time.monotonic()
     for mode in expected:
         digest(filled, session, "plain", *mode)
