@@ -101,16 +101,22 @@ def test_all_tests_run(tmp_path):
     write(tmp_path, {
         "tests/unit/base/lsn_test.cpp": "TEST(Lsn, Parses) {}\nTEST_P(Any, Works) {}\n",
         "tests/integration/test_kill.py": "",
+        "tests/decoder/test_peeks.py": "",
+        "tests/decoder/isolation/specs/order.spec": "", "tests/decoder/isolation/expected/order.out": "",
         "tests/tools/check_it": "",
         "sql/insert.sql": "", "expected/insert.out": "",
         "Makefile.pgxs": "REGRESS = $(sort $(patsubst sql/%.sql,%,$(wildcard sql/*.sql)))\nall:\n",
     })
-    names = ["unit/base/Lsn.Parses", "unit/base/Memory/Any.Works/0", "integration/test_kill", "tools/check_it", "regress"]
+    names = ["unit/base/Lsn.Parses", "unit/base/Memory/Any.Works/0", "integration/test_kill", "decoder/test_peeks", "decoder/isolation", "tools/check_it",
+             "regress"]
     status, output = all_tests(tmp_path, names)
     assert status == 0, output
-    for name, word in zip(names, ["Lsn.Parses", "Any.Works", "test_kill.py", "check_it", "regress run"]):
+    for name, word in zip(names, ["Lsn.Parses", "Any.Works", "test_kill.py", "test_peeks.py", "decoder/isolation", "check_it", "regress run"]):
         status, output = all_tests(tmp_path, [n for n in names if n != name])
         assert status == 1 and word in output and "1 findings" in output, output
+    (tmp_path / "tests/decoder/isolation/expected/order.out").unlink()
+    status, output = all_tests(tmp_path, names)
+    assert status == 1 and "order.spec: has no expected" in output, output
     write(tmp_path, {"Makefile.pgxs": "REGRESS = update\nall:\n"})
     status, output = all_tests(tmp_path, names)
     assert status == 1 and "insert.sql: not in REGRESS" in output
