@@ -2,8 +2,7 @@
 \echo Use "CREATE EXTENSION pgsync" to load this file. \quit
 
 CREATE FUNCTION pgsync_create_slot(name name, OUT slot_name name, OUT lsn pg_lsn)
-    LANGUAGE sql VOLATILE STRICT
-    AS $$ SELECT s.slot_name, s.lsn FROM pg_catalog.pg_create_logical_replication_slot($1, 'pgsync') AS s $$;
+    AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT;
 COMMENT ON FUNCTION pgsync_create_slot(name) IS 'creates a logical replication slot of output plugin pgsync';
 
 CREATE FUNCTION pgsync_decode(frame bytea) RETURNS SETOF jsonb
