@@ -226,14 +226,38 @@ def test_cancel_of_a_walsender(filled):
             sender.cancelled(cancel(filled))
 
 
-def test_output_function_that_fails(database):
-    """A value that cannot be written: ERROR with the slot's context; the session goes on, and the same row comes when the function works."""
+def create_faulty_type(database):
     library = f"{os.environ['PGSYNC_FAULTY_DIR']}/pgsync_faulty"
     database.run(f"""CREATE TYPE faulty;
         CREATE FUNCTION faulty_in(cstring) RETURNS faulty AS '{library}', 'pgsync_faulty_in' LANGUAGE C IMMUTABLE STRICT;
         CREATE FUNCTION faulty_out(faulty) RETURNS cstring AS '{library}', 'pgsync_faulty_out' LANGUAGE C IMMUTABLE STRICT;
-        CREATE TYPE faulty (INPUT = faulty_in, OUTPUT = faulty_out, LIKE = text);
-        CREATE TABLE f (id int PRIMARY KEY, v faulty)""")
+        CREATE TYPE faulty (INPUT = faulty_in, OUTPUT = faulty_out, LIKE = text)""")
+
+
+def test_abort_in_the_middle_of_a_row(database):
+    """The server catches this ERROR, ends the block and goes on: what was written of the row before it must not be in any frame."""
+    create_faulty_type(database)
+    database.run("CREATE TABLE f (id int PRIMARY KEY, before text, v faulty, w text)")
+    database.slot("plain")
+    database.run("BEGIN", "INSERT INTO f SELECT n, 'before', 'fine', repeat('w', 100) FROM generate_series(1, 1000) n",
+                 "INSERT INTO f VALUES (1001, 'torn', 'aborted')",
+                 "INSERT INTO f SELECT n, 'behind', 'fine', repeat('w', 100) FROM generate_series(1002, 2000) n", "COMMIT",
+                 "INSERT INTO f VALUES (3000, 'after', 'fine')")
+    session = database.connect(**WORK, **{"pgsync_faulty.output": "on"})
+    records = [r[0] for r in database.rows("""SELECT r FROM pg_logical_slot_peek_binary_changes('plain', NULL, NULL, 'proto_version', '1',
+        'streaming', 'on') WITH ORDINALITY AS c(lsn, xid, data, n), pgsync_decode(c.data) WITH ORDINALITY AS d(r, m) ORDER BY n, m""", session=session)]
+    rows = [r["row"] for r in records if r["record"] == "insert"]
+    kinds = [r["record"] for r in records]
+    assert kinds.count("stream_start") == kinds.count("stream_stop") > 2 and kinds.count("stream_commit") == kinds.count("relation") == 1
+    assert kinds[-3:] == ["begin", "insert", "commit"]
+    # All before the torn row; nothing behind it, because the server takes the transaction for aborted.
+    assert [row[0] for row in rows] == [*range(1, 1001), 3000]
+
+
+def test_output_function_that_fails(database):
+    """A value that cannot be written: ERROR with the slot's context; the session goes on, and the same row comes when the function works."""
+    create_faulty_type(database)
+    database.run("CREATE TABLE f (id int PRIMARY KEY, v faulty)")
     database.slot("plain")
     database.run("INSERT INTO f SELECT n, 'fine' FROM generate_series(1, 500) n", "INSERT INTO f VALUES (501, 'faulty value')")
     session = database.connect()

@@ -203,7 +203,8 @@ _PG_output_plugin_init(OutputPluginCallbacks *callbacks)
 }
 
 /*
- * text whose output function raises an ERROR for values that begin with "faulty" while pgsync_faulty.output is on.
+ * text whose output function raises an ERROR for values that begin with "faulty" while pgsync_faulty.output is on, and for "aborted" the one
+ * by which the server notices that a transaction, which it streams while in progress, was aborted under its hands.
  * Made in SQL with textin as the model: CREATE TYPE ... (INPUT = ..., OUTPUT = ..., LIKE = text).
  */
 PG_FUNCTION_INFO_V1(pgsync_faulty_in);
@@ -221,6 +222,8 @@ pgsync_faulty_out(PG_FUNCTION_ARGS)
 	char	   *value = TextDatumGetCString(PG_GETARG_DATUM(0));
 	const char *setting = GetConfigOption("pgsync_faulty.output", true, false);
 
+	if (setting != NULL && strcmp(setting, "on") == 0 && strcmp(value, "aborted") == 0)
+		ereport(ERROR, (errcode(ERRCODE_TRANSACTION_ROLLBACK), errmsg("injected abort in an output function")));
 	if (setting != NULL && strcmp(setting, "on") == 0 && strncmp(value, "faulty", 6) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
