@@ -13,7 +13,7 @@ import pytest
 
 from harness import datasets
 from harness.http import request
-from harness.processes import free_port, wait_for
+from harness.processes import answers, free_port, wait_for
 from harness.scenario import Scenario
 
 ROWS = int(os.environ.get("PGSYNC_STREAM_ROWS", 200_000))
@@ -28,6 +28,7 @@ class Daemon:
         self.scenario = scenario
         self.port = free_port()
         self.process = scenario.start("--http", self.port, *args)
+        wait_for("the page with the metrics", lambda: self.process.must_run() and answers(self.port), 60)
 
     def metrics(self):
         text = request("GET", f"http://127.0.0.1:{self.port}/metrics", raw=True)
@@ -49,7 +50,7 @@ class Daemon:
             self.process.must_run()
             now = self.metrics()
             return not any(now[f"pgsync_spool_{gauge}"] for gauge in ("transactions", "memory_bytes", "file_bytes"))
-        wait_for("the spool to be empty", empty, 60)
+        wait_for(lambda: f"the spool to be empty; {self.metrics()}", empty, 60)
 
     def peak_memory(self):
         """VmHWM: the most that was ever resident, in bytes."""
