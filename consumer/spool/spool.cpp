@@ -187,6 +187,7 @@ Status Spool::StartReplay(uint32_t xid) {
   reading_->xid = xid;
   if (found == transactions_.end()) return {};
   if (!found->second.failures.empty()) return *found->second.failures.front().error;
+  memory_ -= MemoryOf(found->second);
   reading_->transaction = std::move(found->second);
   transactions_.erase(found);
   return {};
@@ -221,7 +222,6 @@ base::Result<std::optional<model::Batch>> Spool::Replay() {
   while (!segments.empty()) {
     const std::string& segment = segments.front();
     if (reading_->segment_offset == segment.size()) {
-      memory_ -= segment.size();
       transaction.segment_bytes -= segment.size();
       segments.pop_front();
       reading_->segment_offset = 0;
@@ -235,7 +235,6 @@ base::Result<std::optional<model::Batch>> Spool::Replay() {
     return unpack();
   }
 
-  memory_ -= MemoryOf(transaction);
   reading_.reset();
   return std::optional<model::Batch>();
 }
@@ -266,7 +265,10 @@ Usage Spool::Used() const {
   Usage usage{transactions_.size() + (reading_ ? 1 : 0), memory_, 0};
   if (pending_ && transactions_.find(pending_->xid) == transactions_.end()) ++usage.transactions;
   if (pending_) usage.memory_bytes += pending_->bytes;
-  if (reading_) usage.file_bytes = reading_->transaction.file.Size();
+  if (reading_) {
+    usage.memory_bytes += MemoryOf(reading_->transaction);
+    usage.file_bytes = reading_->transaction.file.Size();
+  }
   for (const auto& [xid, transaction] : transactions_) usage.file_bytes += transaction.file.Size();
   return usage;
 }

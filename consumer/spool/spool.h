@@ -112,7 +112,7 @@ class Spool {
   std::unordered_map<uint32_t, Transaction> transactions_;  // by xid
   std::optional<Pending> pending_;
   std::optional<Reading> reading_;
-  size_t memory_ = 0;  // of the transactions' logs and sets
+  size_t memory_ = 0;  // of the logs and sets in transactions_
 };
 
 }  // namespace spool

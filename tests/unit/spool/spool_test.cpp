@@ -256,6 +256,16 @@ TEST(XidSet, HoldsRangesInAnyOrder) {
   EXPECT_LE(set.Bytes(), 5 * 8u);
 }
 
+// Ranges that meet become one when they are searched, which is when the transaction is replayed.
+TEST_F(SpoolTest, ForgetsTheBytesOfAbortedSubtransactionsToo) {
+  Spool spool(Small(1 << 20));
+  for (const uint32_t subxid : {6u, 8u, 7u, 10u}) Touch(&spool, 5, subxid, "aborted");
+  Touch(&spool, 5, 5, "top");
+  for (const uint32_t subxid : {6u, 8u, 7u}) spool.Abort(5, subxid);
+  EXPECT_EQ(Committed(&spool, 5), (Documents{"aborted", "top"}));
+  EXPECT_EQ(spool.Used().memory_bytes, 0u);
+}
+
 // Random blocks, aborts and ends against sets that remember everything.
 TEST_F(SpoolTest, RandomScheduleEqualsTheModel) {
   const uint32_t seed = std::random_device{}();
@@ -302,6 +312,14 @@ TEST_F(SpoolTest, RandomScheduleEqualsTheModel) {
         mine[subxid].insert(std::move(id));
       }
     }
+    for (const uint32_t xid : open) {
+      Documents all;
+      for (const auto& [id, documents] : model[xid]) all.insert(documents.begin(), documents.end());
+      ASSERT_EQ(Committed(&spool, xid), all);
+    }
+    EXPECT_EQ(spool.Used().transactions, 0u);
+    EXPECT_EQ(spool.Used().memory_bytes, 0u);
+    EXPECT_EQ(spool.Used().file_bytes, 0u);
   }
 }
 
