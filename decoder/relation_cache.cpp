@@ -276,6 +276,9 @@ void Build(RelationCache* cache, RelationEntry* entry, Relation relation) {
   }
   const MemoryContext caller = pg::Enter(cache->scratch);
   const uint64 invalidations = cache->invalidations;
+  // Below, a catalog may answer with an ERROR that does not end the session (a transaction in
+  // progress was aborted): what is half built must not pass for an entry without targets.
+  entry->valid = false;
   entry->generation = cache->generation;
   entry->targets = nullptr;
   entry->needed = nullptr;
