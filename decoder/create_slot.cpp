@@ -5,11 +5,6 @@
 // with "snapshot reference is not owned by resource owner".
 #include "decoder/pg.h"
 
-extern "C" {
-#include "utils/fmgroids.h"
-#include "utils/resowner.h"
-}
-
 namespace pgsync {
 namespace {
 
