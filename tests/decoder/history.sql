@@ -4,8 +4,10 @@ CREATE SCHEMA judge;
 CREATE SEQUENCE judge.seq;
 CREATE UNLOGGED TABLE judge.history (
   seq bigint PRIMARY KEY DEFAULT nextval('judge.seq'), xid xid8 DEFAULT pg_current_xact_id(), op text,
-  relid oid, namespace oid, schema text, tab text, identity text, key text[], ancestors text[], old text, new text);
-CREATE UNLOGGED TABLE judge.renamed_schemas (seq bigint DEFAULT nextval('judge.seq'), namespace oid, old text, new text);
+  relid oid, namespace oid, schema text, tab text, identity text, key text[], ancestors text[],
+  old text, new text, started float8 DEFAULT extract(epoch FROM statement_timestamp()));
+CREATE UNLOGGED TABLE judge.renamed_schemas (seq bigint DEFAULT nextval('judge.seq'), namespace oid, old text, new text,
+  at float8 DEFAULT extract(epoch FROM clock_timestamp()));
 
 CREATE FUNCTION judge.record() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE

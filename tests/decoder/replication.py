@@ -136,9 +136,10 @@ class Walsender:
             elif kind == "Z":
                 raise error or ServerError({"M": "START_REPLICATION ended without an answer"})
 
-    def receive(self, until, seconds=120):
-        """Frames as (lsn, bytes), up to the first moment at which the server has nothing more to send before WAL position `until`."""
-        frames, deadline = [], time.monotonic() + seconds
+    def receive(self, until, seconds=120, frames=None):
+        """Frames as (lsn, bytes), up to the first moment at which the server has nothing more to send before WAL position `until`. They are added to
+        `frames`, if given, so that they are there after an ERROR too."""
+        frames, deadline = [] if frames is None else frames, time.monotonic() + seconds
         asked = 0.0
         while True:
             if time.monotonic() > deadline:

@@ -1,6 +1,7 @@
 """Records of pgsync_decode -> committed transactions, as a reader of WIRE_FORMAT.md has to understand them, blocks of transactions in
 progress included. Breaking the grammar is an AssertionError."""
 import dataclasses
+import datetime
 import json
 
 
@@ -28,11 +29,18 @@ class Transaction:
     xid: int
     commit_lsn: int
     changes: list
+    commit_time: float = None  # seconds since 1970
 
 
 def _lsn(text):
     high, low = text.split("/")
     return int(high, 16) << 32 | int(low, 16)
+
+
+def _seconds(text):
+    """timestamptz as pgsync_decode shows it, in UTC."""
+    date, _, fraction = text.removesuffix("+00").partition(".")
+    return datetime.datetime.fromisoformat(date + "+00:00").timestamp() + float(f"0.{fraction or 0}")
 
 
 def parse(text):
@@ -76,6 +84,7 @@ class Reader:
     def _commit(self, r):
         assert self._open is not None and _lsn(r["commit_lsn"]) == self._open.commit_lsn, "commit of another transaction"
         assert self._open.changes, "an empty transaction was sent"
+        self._open.commit_time = _seconds(r["commit_time"])
         self._finish(self._open)
         self._open = None
 
@@ -112,6 +121,7 @@ class Reader:
         assert self._block is None and self._open is None, "stream_commit inside of a block"
         transaction = self._progress.pop(_int(r["xid"]))
         transaction.commit_lsn = _lsn(r["commit_lsn"])
+        transaction.commit_time = _seconds(r["commit_time"])
         self._finish(transaction)
 
     # ---- what is in them

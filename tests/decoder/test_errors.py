@@ -147,7 +147,7 @@ def test_every_callback_in_a_walsender(filled):
     print(f"\nERRORs raised: {raised}")
 
 
-def test_a_thousand_errors_keep_no_memory(filled):
+def test_many_errors_keep_no_memory(filled):
     session = filled.connect(**faulty_settings(), **WORK)
     callbacks = [callback for callback in CALLBACKS if callback != "filter_by_origin"]
 
@@ -158,9 +158,9 @@ def test_a_thousand_errors_keep_no_memory(filled):
 
     fail(50)
     before = memory(filled, session)[0]
-    fail(1000)
+    fail(600)  # each costs a file descriptor of the server's (see test_peeks), of which it may have 1024
     after = memory(filled, session)[0]
-    assert after - before < 128 * 1024, f"{before} bytes before, {after} after 1000 ERRORs"
+    assert after - before < 128 * 1024, f"{before} bytes before, {after} after 600 ERRORs"
 
 
 def test_cancel_at_random_moments(filled):

@@ -39,8 +39,11 @@ def test_peeks_keep_no_memory(database, fails):
         # ERRORs at top level: the server keeps the slot when a subtransaction catches one.
         assert database.value("SELECT peeks(%s)", (9 if fails else 10,), session) > 150
         if fails:
+            # An ERROR in the middle of decoding costs the session a file descriptor, with any plugin: the server does not close the WAL segment that
+            # it was reading. So after some hundred of them only ERRORs of the start.
+            kind = n // 10 % len(FAILING) if n < 5000 else 0
             with pytest.raises(psycopg2.Error, match="injected|does not exist"):
-                database.rows(f"SELECT FROM pg_logical_slot_peek_binary_changes('peeked', NULL, NULL, 'proto_version', '1', {FAILING[n // 10 % 4]})",
+                database.rows(f"SELECT FROM pg_logical_slot_peek_binary_changes('peeked', NULL, NULL, 'proto_version', '1', {FAILING[kind]})",
                               session=session)
         if n % 1000 == 990:
             sizes.append(memory(database, session))
