@@ -111,6 +111,14 @@ def cancel(database):
     return lambda pid: database.value("SELECT pg_cancel_backend(%s)", (pid,))
 
 
+def wait_until_free(database, slot):
+    """A closed connection's walsender lets go of the slot a moment later."""
+    deadline = time.monotonic() + 30
+    while database.value("SELECT active FROM pg_replication_slots WHERE slot_name = %s", (slot,)):
+        assert time.monotonic() < deadline, f"slot {slot} is still active"
+        time.sleep(0.01)
+
+
 def test_every_callback_in_a_walsender(filled):
     until = lsn_number(filled.value("SELECT pg_current_wal_flush_lsn()"))
     settings = " ".join(f"-c {k}={v}" for k, v in {**faulty_settings(), **WORK}.items())
@@ -142,6 +150,7 @@ def test_every_callback_in_a_walsender(filled):
                 sender.stop()
             assert sender.query("SHOW work_mem")
             sender.start("faulty", [("proto_version", "1")])
+        wait_until_free(filled, "faulty")
     missing = {c for _, callbacks in MODES for c in callbacks} - set(raised) - {"filter_by_origin", "shutdown"}
     assert not missing, f"never failed: {missing}"
     print(f"\nERRORs raised: {raised}")
