@@ -107,7 +107,7 @@ Status StreamProducer::Session() {
 
   source::PluginOptions options;
   options.tables = schema::TablesUsed(context_.trees);
-  options.streaming = connection->ServerVersion() >= kFirstWithStreaming;
+  options.streaming = !whole_only_ && connection->ServerVersion() >= kFirstWithStreaming;
   options.statistics_interval = kStatisticsInterval;
   auto stream = source::ReplicationStream::Start(std::move(*connection), context_.settings.slot,
                                                  *start, options, context_.log, kFeedbackInterval);
@@ -118,7 +118,9 @@ Status StreamProducer::Session() {
   BatchCollector collector(context_.trees, *start, kBatchBytes, context_.settings.spool);
   const Status consumed = Consume(**stream, &collector);
   ShowSpool({});  // goes with the session: the server sends it again
-  if (!consumed) return consumed;
+  if (!consumed) {
+    return options.streaming && (*stream)->EndedByServer() ? WithoutStreaming(consumed) : consumed;
+  }
 
   // Drained: keep the server content until everything is recorded, then acknowledge it and leave.
   while (!finish_.WaitFor(milliseconds(20))) {
@@ -127,6 +129,20 @@ Status StreamProducer::Session() {
   }
   Acknowledge(**stream);
   return (*stream)->Stop();
+}
+
+// Transactions in progress ask more of the server than committed ones: it reads catalogs while
+// others roll back changes of them. It has errors there that come again at every try ("could not
+// map filenode", seen in 15.20 beside ALTER TABLE), although the transaction can be read after its
+// end.
+Status StreamProducer::WithoutStreaming(const Status& failed) {
+  const base::Error& error = failed.error();
+  if (error.kind != ErrorKind::kFatal) return failed;
+  whole_only_ = true;
+  context_.log.Warning("source", error.message +
+                                     "; transactions are read after their end from now on, until "
+                                     "the next start: large ones take room on the server's disk");
+  return base::Reconnect("leaving out transactions in progress");
 }
 
 Status StreamProducer::WaitUntilSlotIsFree() {

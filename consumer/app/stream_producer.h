@@ -38,6 +38,7 @@ class StreamProducer {
 
  private:
   base::Status Session();
+  base::Status WithoutStreaming(const base::Status& failed);
   base::Status WaitUntilSlotIsFree();
   base::Status Consume(source::ReplicationStream& stream, BatchCollector* collector);
   // False when drain came first.
@@ -53,6 +54,7 @@ class StreamProducer {
   std::atomic<uint64_t> received_{0};
   std::atomic<uint64_t> generation_{0};
   std::atomic<bool> restart_{false};
+  bool whole_only_ = false;  // the server could not send transactions in progress
   base::Counter& changes_;
   base::Counter& batches_;
   base::Counter& blocks_;

@@ -88,6 +88,10 @@ class ReplicationStream {
   // The last feedback, then CopyDone, then drops what the server had sent, for at most `patience`.
   base::Status Stop(std::chrono::milliseconds patience = std::chrono::seconds(5));
 
+  // After an error of Next: whether the server, or the connection, ended the session; else it was
+  // something on this side.
+  bool EndedByServer() const { return broken_.has_value(); }
+
   // The furthest position that was received.
   base::Lsn Received() const { return received_; }
   // End of WAL on the server when it sent its last message: the lag is what lies between.

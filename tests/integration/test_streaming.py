@@ -13,6 +13,7 @@ import pytest
 
 from harness import datasets
 from harness.http import request
+from harness.pg_proxy import PgProxy
 from harness.processes import answers, free_port, wait_for
 from harness.scenario import Scenario
 
@@ -24,10 +25,10 @@ BOOKS = "INSERT INTO book (id, title, price, publisher_id) SELECT n, 'streamed '
 class Daemon:
     """A daemon with its metrics."""
 
-    def __init__(self, scenario, *args):
+    def __init__(self, scenario, *args, env=None):
         self.scenario = scenario
         self.port = free_port()
-        self.process = scenario.start("--http", self.port, *args)
+        self.process = scenario.start("--http", self.port, *args, env=env)
         wait_for("the page with the metrics", lambda: self.process.must_run() and answers(self.port), 60)
 
     def metrics(self):
@@ -279,6 +280,29 @@ def test_spool_directory_that_cannot_be_used_is_refused(streaming):
     scenario.wait_acknowledged(daemon.process)
     scenario.assert_equal()
     assert daemon.process.terminate() == 0
+
+
+def test_server_that_cannot_send_a_transaction_in_progress(streaming):
+    """Some ERRORs of the server come at every try, but only before the transaction's end: then it is read after its end."""
+    scenario = streaming.bootstrap()
+    proxy = PgProxy(scenario.server, "streaming 'on'", "XX000", 'could not map filenode "base/1/2" to relation OID', after=2)
+    try:
+        daemon = Daemon(scenario, env={"PG_HOST": "127.0.0.1", "PG_PORT": str(proxy.port)})
+        scenario.wait_loaded(daemon.process)
+        with scenario.server.connect(scenario.data.database) as c, c.cursor() as cur:
+            cur.execute("BEGIN")
+            cur.execute(BOOKS.format(10_000, 4000))
+            wait_for("a stream without transactions in progress", lambda: len(proxy.started) == 2, 60)
+            cur.execute("COMMIT")
+        scenario.sql("UPDATE book SET title = 'after' WHERE id = 1")
+        scenario.wait_acknowledged(daemon.process)
+        scenario.assert_equal()
+        assert proxy.failed == 1 and "streaming" not in proxy.started[1], proxy.started
+        text = daemon.process.text()
+        assert text.count("could not map filenode") == 1 and "read after their end from now on" in text, text[-2000:]
+        assert daemon.process.terminate() == 0
+    finally:
+        proxy.close()
 
 
 def test_plugin_statistics_become_metrics(streaming):
