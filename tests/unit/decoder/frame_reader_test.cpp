@@ -94,7 +94,8 @@ TEST(FrameReader, ReadsAllGoldenFramesToTheEnd) {
   ASSERT_GT(frames.size(), 10u);
   for (const std::string& frame : frames) {
     bool whole = false;
-    EXPECT_GT(CountTokens(frame, &whole), 5u);
+    // The version, an array, its tag and at least one field.
+    EXPECT_GE(CountTokens(frame, &whole), 4u);
     EXPECT_TRUE(whole);
   }
 }
