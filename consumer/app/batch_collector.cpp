@@ -100,16 +100,7 @@ base::Status BatchCollector::Replay() {
   for (const model::Touch& touch : from.touches) bytes += SizeOf(touch);
   batch_.touches.insert(batch_.touches.end(), std::make_move_iterator(from.touches.begin()),
                         std::make_move_iterator(from.touches.end()));
-  for (const model::Rebuild& rebuild : from.rebuilds) {
-    const auto same =
-        std::find_if(batch_.rebuilds.begin(), batch_.rebuilds.end(),
-                     [&](const model::Rebuild& r) { return r.document == rebuild.document; });
-    if (same == batch_.rebuilds.end()) {
-      batch_.rebuilds.push_back(rebuild);
-    } else {
-      same->sweep |= rebuild.sweep;
-    }
-  }
+  for (const model::Rebuild& rebuild : from.rebuilds) model::AddRebuild(rebuild, &batch_.rebuilds);
   Grow(bytes);
   return {};
 }
@@ -132,9 +123,7 @@ void BatchCollector::Grow(size_t bytes) {
 
 model::Batch BatchCollector::Take() {
   batch_.complete_through = complete_through_;
-  std::sort(batch_.touches.begin(), batch_.touches.end());
-  batch_.touches.erase(std::unique(batch_.touches.begin(), batch_.touches.end()),
-                       batch_.touches.end());
+  model::RemoveDuplicates(&batch_.touches);
   bytes_ = 0;
   return std::exchange(batch_, {});
 }

@@ -96,14 +96,8 @@ void AffectedRoots::Collect(const model::Truncate& truncate,
     for (const schema::DocumentTree& tree : trees_) {
       for (const schema::EntryPoint& entry : tree.entries) {
         if (entry.table != name) continue;
-        const model::Rebuild rebuild{tree.number, entry.via == schema::EntryPoint::Via::kRoot};
-        const auto same = [&](const model::Rebuild& r) { return r.document == tree.number; };
-        const auto found = std::find_if(rebuilds->begin(), rebuilds->end(), same);
-        if (found == rebuilds->end()) {
-          rebuilds->push_back(rebuild);
-        } else {
-          found->sweep |= rebuild.sweep;
-        }
+        const bool sweep = entry.via == schema::EntryPoint::Via::kRoot;
+        model::AddRebuild({tree.number, sweep}, rebuilds);
       }
     }
   }

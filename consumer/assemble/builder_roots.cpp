@@ -1,6 +1,5 @@
 // The builder's first half: from touches to root keys. Climbs with one statement per entry point,
 // all of them in one snapshot that shows the transactions the touches came from.
-#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -19,8 +18,7 @@ using std::chrono::steady_clock;
 // One list of root keys per tree, each key once.
 Result<std::vector<Builder::Keys>> Builder::ResolveRoots(std::vector<model::Touch> touches,
                                                          std::span<const uint32_t> xids) {
-  std::sort(touches.begin(), touches.end());
-  touches.erase(std::unique(touches.begin(), touches.end()), touches.end());
+  model::RemoveDuplicates(&touches);
 
   std::vector<std::set<std::vector<std::string>>> roots(trees_.size());
   struct Pending {

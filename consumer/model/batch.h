@@ -3,6 +3,7 @@
 // queues that leave the process.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -28,6 +29,24 @@ struct Rebuild {
 
   auto operator<=>(const Rebuild&) const = default;
 };
+
+// Sorts, and keeps each touch once.
+inline void RemoveDuplicates(std::vector<Touch>* touches) {
+  std::sort(touches->begin(), touches->end());
+  touches->erase(std::unique(touches->begin(), touches->end()), touches->end());
+}
+
+// Adds it; of two for one document one is enough, and it sweeps if either does.
+inline void AddRebuild(const Rebuild& rebuild, std::vector<Rebuild>* rebuilds) {
+  const auto same = std::find_if(rebuilds->begin(), rebuilds->end(), [&](const Rebuild& other) {
+    return other.document == rebuild.document;
+  });
+  if (same == rebuilds->end()) {
+    rebuilds->push_back(rebuild);
+  } else {
+    same->sweep |= rebuild.sweep;
+  }
+}
 
 // A part of a root table, for the load. By pages of a heap (ctid) or, when `by_key`, by its key
 // (from, to].

@@ -26,12 +26,6 @@ RecordHead HeadAt(const char* bytes) {
   return head;
 }
 
-void RemoveDuplicates(model::Batch* batch) {
-  std::vector<model::Touch>& touches = batch->touches;
-  std::sort(touches.begin(), touches.end());
-  touches.erase(std::unique(touches.begin(), touches.end()), touches.end());
-}
-
 }  // namespace
 
 base::Result<model::Batch*> Spool::Part(uint32_t xid, uint32_t subxid) {
@@ -85,7 +79,7 @@ void Spool::Abort(uint32_t xid, uint32_t subxid) {
 Status Spool::Seal() {
   Pending pending = *std::exchange(pending_, std::nullopt);
   if (pending.batch.Empty()) return {};
-  RemoveDuplicates(&pending.batch);
+  model::RemoveDuplicates(&pending.batch.touches);
   const std::string packed = wire::PackBatch(pending.batch);
   Transaction& transaction = transactions_[pending.xid];
   memory_ -= MemoryOf(transaction);
