@@ -115,7 +115,7 @@ inline bool IsVirtual(const FormData_pg_attribute* attribute) {
   return !attribute->attisdropped && attribute->attgenerated == 'v';
 }
 inline bool HasStoredValue(const FormData_pg_attribute* attribute) {
-  return !attribute->attisdropped && attribute->attgenerated != 'v';
+  return !attribute->attisdropped && !IsVirtual(attribute);
 }
 
 #if PG_VERSION_NUM >= 190000
