@@ -22,9 +22,19 @@ struct BulkItem {
   size_t end_offset = 0;       // first byte after this item's last newline
 };
 
+// A document that could not be made: a value of its rows cannot be JSON. It goes to the dead
+// letters without having been sent.
+struct Unmade {
+  uint32_t document = 0;
+  std::string id;
+  uint64_t version = 0;
+  std::string reason;  // names table, column and key, never the value
+};
+
 struct BulkRequest {
   std::string body;
   std::vector<BulkItem> items;
+  std::vector<Unmade> unmade;
 
   // The document's JSON text without its newline; "" for a deletion.
   std::string_view Document(const BulkItem& item) const {

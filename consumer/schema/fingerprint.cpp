@@ -19,10 +19,33 @@ Sorted Dump(const Link& link) {
           {"lower_types", link.lower_types}};
 }
 
+Sorted Dump(const std::vector<OrderBy>& order) {
+  Sorted dump = Sorted::array();
+  for (const OrderBy& by : order) dump.push_back({by.column, by.descending, by.nulls_first});
+  return dump;
+}
+
+Sorted Dump(const Transform& transform) {
+  Sorted dump = Sorted::object();
+  for (const Replace& replace : transform.replace) {
+    dump["replace"].push_back({replace.path, replace.pairs});
+  }
+  for (const InnerRename& rename : transform.rename) {
+    dump["rename"].push_back({rename.path, rename.names});
+  }
+  for (const Concat& concat : transform.concat) {
+    Sorted parts = Sorted::array();
+    for (const Concat::Part& part : concat.parts) parts.push_back({part.literal, part.text});
+    dump["concat"].push_back({std::move(parts), concat.destination, concat.delimiter});
+  }
+  for (const Move& move : transform.move) dump["move"].push_back({move.key, move.destination});
+  return dump;
+}
+
 Sorted Dump(const Node& node) {
   Sorted columns = Sorted::array();
   for (const Column& column : node.columns) {
-    columns.push_back({column.key, column.name, column.path, column.type_oid});
+    columns.push_back({column.key, column.name, column.path, column.type_oid, column.expression});
   }
   Sorted dump = {{"parent", node.parent},
                  {"table", {node.table.schema, node.table.table}},
@@ -31,7 +54,18 @@ Sorted Dump(const Node& node) {
                  {"variant", static_cast<int>(node.variant)},
                  {"columns", std::move(columns)},
                  {"key", node.key},
-                 {"link", Dump(node.link)}};
+                 {"link", Dump(node.link)},
+                 {"filter", node.filter},
+                 {"order_by", Dump(node.order_by)},
+                 {"limit", node.limit},
+                 {"transform", Dump(node.transform)}};
+  for (const BaseTable& base : node.base_tables) {
+    dump["base_tables"].push_back({base.table.schema, base.table.table, base.key, base.link});
+  }
+  if (node.polymorphic) {
+    dump["polymorphic"] = {static_cast<int>(node.polymorphic->on), node.polymorphic->column,
+                           node.polymorphic->value};
+  }
   if (node.junction) {
     dump["junction"] = {{"table", {node.junction->table.schema, node.junction->table.table}},
                         {"to_parent", Dump(node.junction->to_parent)},
@@ -56,11 +90,17 @@ uint64_t Hash(std::string_view text) {
 std::string Fingerprint(const DocumentTree& tree) {
   Sorted nodes = Sorted::array();
   for (const Node& node : tree.nodes) nodes.push_back(Dump(node));
-  const Sorted dump = {
-      {"format", kDocumentFormat},       {"database", tree.database},
-      {"empty_array", tree.empty_array}, {"pipeline", tree.pipeline},
-      {"id", tree.id_columns},           {"id_types", tree.id_types},
-      {"nodes", std::move(nodes)},       {"body", Sorted::parse(tree.index_body, nullptr, false)}};
+  const Sorted dump = {{"format", kDocumentFormat},
+                       {"database", tree.database},
+                       {"empty_array", tree.empty_array},
+                       {"pipeline", tree.pipeline},
+                       {"id", tree.id_columns},
+                       {"id_types", tree.id_types},
+                       {"id_texts", tree.id_texts},
+                       {"routing", tree.routing_key},
+                       {"meta", tree.meta},
+                       {"nodes", std::move(nodes)},
+                       {"body", Sorted::parse(tree.index_body, nullptr, false)}};
   const uint64_t hash = Hash(dump.dump(-1, ' ', false, Sorted::error_handler_t::replace));
   constexpr std::string_view kDigits = "0123456789abcdef";
   std::string text;

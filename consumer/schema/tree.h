@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "consumer/schema/transform.h"
+
 namespace schema {
 
 struct TableName {
@@ -27,11 +29,13 @@ std::string ToString(const TableName& name);
 
 struct Column {
   std::string key;   // output key in the document, JSON path joined and rename applied
-  std::string name;  // column of the table
+  std::string name;  // column of the table; "" for a computed one
   // SQL that follows the quoted column for JSON paths: "->'x'->0"; "" for a plain column.
   std::string path;
   // Base type (domains resolved) of the column, or of the path's result (json, jsonb or text).
   uint32_t type_oid = 0;
+  // Computed: an SQL expression over the table's columns by bare name; name and path are "" then.
+  std::string expression = {};
 };
 
 // Column pairs joined by =. `types`: SQL names of the *upper* side's base types, one per pair, safe
@@ -51,6 +55,32 @@ struct Junction {
   char kind = 'r';               // pg_class.relkind of the table
 };
 
+// A base table of a view: its changes count as changes of the view's rows that show the same values
+// in the columns of these names.
+struct BaseTable {
+  TableName table;
+  std::vector<std::string> key;        // its primary key, which the view shows
+  std::vector<std::string> key_types;  // SQL names of the base types in the base table
+  // The view's link columns to its parent (or junction), when the base table has columns of all
+  // these names: then rows that leave the view are found by them, too. Otherwise empty.
+  std::vector<std::string> link;
+  std::vector<std::string> link_types;
+};
+
+struct OrderBy {
+  std::string column;
+  bool descending = false;
+  bool nulls_first = false;
+};
+
+// Polymorphic join: only where a type column has this value.
+struct TypeMatch {
+  enum class On : uint8_t { kChild, kParent, kThrough };
+  On on = On::kChild;
+  std::string column;
+  std::string value;  // as a quoted SQL literal without a type, or a number, or true, false
+};
+
 enum class RelationType : uint8_t { kOneToOne, kOneToMany };
 enum class Variant : uint8_t { kObject, kScalar };
 
@@ -68,6 +98,17 @@ struct Node {
   std::optional<Junction> junction;
   std::vector<uint32_t> children;
   char kind = 'r';  // pg_class.relkind: views, materialized views and foreign tables write no WAL
+  std::vector<BaseTable> base_tables;  // of a view or materialized view
+  bool refresh_concurrently = false;   // a materialized view with a unique index for it
+
+  // SQL condition over the columns of the table by bare name; rows for which it is not true do not
+  // exist for this document (where and soft_delete). "" = all.
+  std::string filter;
+  std::vector<OrderBy> order_by;  // the key comes after it, always
+  uint32_t limit = 0;             // rows per parent; 0 = all
+  std::optional<TypeMatch> polymorphic;
+  std::vector<std::string> expression_columns;  // columns that filter and computed columns use
+  Transform transform;
 
   // True when the label holds an array.
   bool IsArray() const { return type == RelationType::kOneToMany || junction.has_value(); }
@@ -75,17 +116,24 @@ struct Node {
 
 // Where a row change enters the tree: the changed table, and the columns whose old and new values
 // lead upward.
-//   kRoot      the root's row: `columns` is the root's key in id order
+//   kRoot      the root's row: `columns` is the root's key in id order, and then, `carried` of
+//   them,
+//              what else a document's address is made of (its routing), which may be NULL
 //   kChild     a row of `node`: the columns that its parent, or its junction, joins to
 //   kJunction  a row of the junction of `node`: the columns that join to the parent
+//   kView      a row of a base table of the view `node`: `columns` is the base table's key; the
+//   view's
+//              present rows that show the same values lead upward
+//   kViewLink  the same, by the view's link columns, which the base table has, too: as kChild
 struct EntryPoint {
-  enum class Via : uint8_t { kRoot, kChild, kJunction };
+  enum class Via : uint8_t { kRoot, kChild, kJunction, kView, kViewLink };
   uint32_t id = 0;  // position in DocumentTree::entries; 0 is the root
   uint32_t node = 0;
   Via via = Via::kRoot;
   TableName table;
   std::vector<std::string> columns;
   std::vector<std::string> types;  // SQL names of their base types
+  size_t carried = 0;              // the last ones of `columns` that may be NULL
 };
 
 // What the plugin has to send of one table, and what its replica identity must hold.
@@ -108,10 +156,21 @@ struct DocumentTree {
   // the order written for a `primary_key` of the file.
   std::vector<std::string> id_columns;
   std::vector<std::string> id_types;  // SQL names of their base types
-  std::vector<Node> nodes;            // [0] is the root
-  std::vector<EntryPoint> entries;    // [0] is the root
-  std::string index_body;             // JSON text: {"settings": …, "mappings": …}
-  std::string fingerprint;            // changes when documents or index body could differ
+  // Texts around the id's parts, one more than there are columns: a template. Empty: the parts are
+  // joined by "|".
+  std::vector<std::string> id_texts;
+  // The top-level key of the final document whose value routes it; "" = by id.
+  std::string routing_key;
+  // The root's column behind it, when the key is a plain column that no transform changes;
+  // otherwise
+  // "", and the value is known only from the finished document.
+  std::string routing_column;
+  std::string routing_type;         // SQL name of the column's base type
+  bool meta = false;                // "_meta" in every document
+  std::vector<Node> nodes;          // [0] is the root
+  std::vector<EntryPoint> entries;  // [0] is the root
+  std::string index_body;           // JSON text: {"settings": …, "mappings": …}
+  std::string fingerprint;          // changes when documents or index body could differ
 };
 
 // Of all documents of one database: the union per table, tables in order of name.
