@@ -45,7 +45,8 @@ Sorted Dump(const Transform& transform) {
 Sorted Dump(const Node& node) {
   Sorted columns = Sorted::array();
   for (const Column& column : node.columns) {
-    columns.push_back({column.key, column.name, column.path, column.type_oid, column.expression});
+    columns.push_back({column.key, column.name, column.path, column.type_oid});
+    if (!column.expression.empty()) columns.back().push_back(column.expression);
   }
   Sorted dump = {{"parent", node.parent},
                  {"table", {node.table.schema, node.table.table}},
@@ -54,11 +55,12 @@ Sorted Dump(const Node& node) {
                  {"variant", static_cast<int>(node.variant)},
                  {"columns", std::move(columns)},
                  {"key", node.key},
-                 {"link", Dump(node.link)},
-                 {"filter", node.filter},
-                 {"order_by", Dump(node.order_by)},
-                 {"limit", node.limit},
-                 {"transform", Dump(node.transform)}};
+                 {"link", Dump(node.link)}};
+  // What a node does not use is not in the text: its fingerprint is that of versions before it.
+  if (!node.filter.empty()) dump["filter"] = node.filter;
+  if (!node.order_by.empty()) dump["order_by"] = Dump(node.order_by);
+  if (node.limit > 0) dump["limit"] = node.limit;
+  if (!node.transform.Empty()) dump["transform"] = Dump(node.transform);
   for (const BaseTable& base : node.base_tables) {
     dump["base_tables"].push_back({base.table.schema, base.table.table, base.key, base.link});
   }
@@ -90,17 +92,14 @@ uint64_t Hash(std::string_view text) {
 std::string Fingerprint(const DocumentTree& tree) {
   Sorted nodes = Sorted::array();
   for (const Node& node : tree.nodes) nodes.push_back(Dump(node));
-  const Sorted dump = {{"format", kDocumentFormat},
-                       {"database", tree.database},
-                       {"empty_array", tree.empty_array},
-                       {"pipeline", tree.pipeline},
-                       {"id", tree.id_columns},
-                       {"id_types", tree.id_types},
-                       {"id_texts", tree.id_texts},
-                       {"routing", tree.routing_key},
-                       {"meta", tree.meta},
-                       {"nodes", std::move(nodes)},
-                       {"body", Sorted::parse(tree.index_body, nullptr, false)}};
+  Sorted dump = {
+      {"format", kDocumentFormat},       {"database", tree.database},
+      {"empty_array", tree.empty_array}, {"pipeline", tree.pipeline},
+      {"id", tree.id_columns},           {"id_types", tree.id_types},
+      {"nodes", std::move(nodes)},       {"body", Sorted::parse(tree.index_body, nullptr, false)}};
+  if (!tree.id_texts.empty()) dump["id_texts"] = tree.id_texts;
+  if (!tree.routing_key.empty()) dump["routing"] = tree.routing_key;
+  if (tree.meta) dump["meta"] = true;
   const uint64_t hash = Hash(dump.dump(-1, ' ', false, Sorted::error_handler_t::replace));
   constexpr std::string_view kDigits = "0123456789abcdef";
   std::string text;
