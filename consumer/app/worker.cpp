@@ -175,10 +175,7 @@ Status Worker::RebuildAll(const model::Rebuild& rebuild, std::span<const uint32_
                     "again: it is loaded anew",
                     tree.index));
   }
-  context_.fence.Leave(ticket_);
-  const bool alone = context_.fence.WaitForEarlier(context_.drain);
-  ticket_ = context_.fence.Enter();
-  if (!alone) return base::Retry("stopping");
+  if (auto status = WaitForEarlierBuilds(); !status) return status;
   auto swept = context_.target.Sweep(tree, *version);
   if (!swept) return swept.error();
   context_.log.Info(
@@ -187,10 +184,26 @@ Status Worker::RebuildAll(const model::Rebuild& rebuild, std::span<const uint32_
 }
 
 Status Worker::Write(assemble::Built built, base::Lsn lsn) {
+  std::vector<model::BulkItem> any_routing;  // all of one document, as a request is
+  for (const model::BulkItem& item : built.request.items) {
+    if (item.any_routing) any_routing.push_back(item);
+  }
   auto delivered =
       sink::Deliver(context_.target, *writer_, context_.trees, std::move(built.request), lsn,
                     built.read_at + kStale, context_.drain, context_.log, context_.metrics);
-  return delivered ? Status() : Status(delivered.error());
+  if (!delivered) return delivered.error();
+  if (any_routing.empty()) return {};
+  if (auto status = WaitForEarlierBuilds(); !status) return status;
+  return context_.target.RemoveOtherCopies(context_.trees[any_routing.front().document],
+                                           any_routing);
+}
+
+// What is deleted by search, a build from before that is still under way could write again.
+Status Worker::WaitForEarlierBuilds() {
+  context_.fence.Leave(ticket_);
+  const bool alone = context_.fence.WaitForEarlier(context_.drain);
+  ticket_ = context_.fence.Enter();
+  return alone ? Status() : Status(base::Retry("stopping"));
 }
 
 }  // namespace app

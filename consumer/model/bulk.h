@@ -15,7 +15,10 @@ struct BulkItem {
   Kind kind = Kind::kIndex;
   uint32_t document = 0;  // position in the schema file
   std::string id;
-  std::string routing;   // "" = by id
+  std::string routing;  // "" = by id
+  // Of a document whose routing is known only when it is finished: copies of it may lie under other
+  // routings, and have to be looked for. A deletion of this kind is nothing but that search.
+  bool any_routing = false;
   uint64_t version = 0;  // ordinal of the snapshot it was built from (design D3); 0 = unversioned
   size_t action_offset = 0;    // start of the action line in `body`
   size_t document_offset = 0;  // start of the document's line; == end_offset for a deletion

@@ -125,6 +125,13 @@ base::Result<DeliveryCounts> Deliver(Target& target, Writer& writer,
   DeliveryCounts counts;
   DeadLetters letters(trees.size());
   writer.SetDeadline(deadline);
+  for (model::Unmade& unmade : request.unmade) {
+    if (unmade.document >= trees.size()) {
+      return base::Fatal("a document that could not be made belongs to no document of the schema");
+    }
+    letters[unmade.document].push_back(
+        {std::move(unmade.id), std::move(unmade.reason), "", unmade.version, lsn});
+  }
 
   while (!request.items.empty()) {
     const auto begun = Clock::now();

@@ -73,6 +73,8 @@ class HttpTarget : public Target {
     return std::make_unique<HttpWriter>(config_, trees_, require_alias_);
   }
   base::Result<uint64_t> Sweep(const schema::DocumentTree& tree, uint64_t version) override;
+  base::Status RemoveOtherCopies(const schema::DocumentTree& tree,
+                                 const std::vector<model::BulkItem>& items) override;
   base::Status WriteRejected(const schema::DocumentTree& tree,
                              const std::vector<Rejected>& rejected) override;
   base::Result<uint64_t> Count(const schema::DocumentTree& tree) override;
@@ -89,6 +91,7 @@ class HttpTarget : public Target {
   base::Error Failure(const HttpResponse& response) const {
     return ClassifyFailure(response.status, response.body).While(config_.url);
   }
+  base::Status CheckPipelines();
   base::Status PutMeta(const std::string& index, Json meta, const model::SyncState& state);
   base::Status DeleteIndex(const std::string& name);
 
@@ -149,6 +152,24 @@ base::Status HttpTarget::Probe() {
                     product_, config_.url));
   }
   require_alias_ = opensearch || major > 7 || minor >= 10;
+  return CheckPipelines();
+}
+
+// A bulk request that names a pipeline which the engine does not have is refused document by
+// document; better to say so before any is sent.
+base::Status HttpTarget::CheckPipelines() {
+  for (const schema::DocumentTree& tree : trees_) {
+    if (tree.pipeline.empty()) continue;
+    auto response = client_.Send(
+        {.method = "GET", .path = "/_ingest/pipeline/" + EscapePathPart(tree.pipeline)});
+    if (!response) return std::move(response).error();
+    if (response->status == 200) continue;
+    if (response->status != 404) return Failure(*response);
+    return base::Refused(fmt::format(
+        "index {}: {} has no ingest pipeline \"{}\"; make it (PUT {}/_ingest/pipeline/{}), or take "
+        "\"pipeline\" out of the schema file",
+        tree.index, config_.url, tree.pipeline, config_.url, tree.pipeline));
+  }
   return {};
 }
 
@@ -342,6 +363,17 @@ base::Result<uint64_t> HttpTarget::Sweep(const schema::DocumentTree& tree, uint6
   if (!swept)
     return std::move(swept).error().While(fmt::format("sweeping index \"{}\"", tree.index));
   return swept;
+}
+
+base::Status HttpTarget::RemoveOtherCopies(const schema::DocumentTree& tree,
+                                           const std::vector<model::BulkItem>& items) {
+  HttpClient client(config_);  // its own, as for sweeping
+  auto removed = RemoveCopies(client, tree.index, items);
+  if (!removed) {
+    return std::move(removed).error().While(
+        fmt::format("removing copies under old routings from \"{}\"", tree.index));
+  }
+  return {};
 }
 
 base::Status HttpTarget::WriteRejected(const schema::DocumentTree& tree,

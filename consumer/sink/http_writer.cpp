@@ -21,12 +21,33 @@ base::Result<model::BulkOutcome> HttpWriter::Write(const model::BulkRequest& req
   if (!tree.pipeline.empty()) path += "&pipeline=" + EscapePathPart(tree.pipeline);
 
   outcome.items.reserve(request.items.size());
-  auto written = WritePart(path, request, 0, request.items.size(), &outcome);
+  auto written = WriteSendable(path, request, &outcome);
   if (!written) {
     return std::move(written).error().While(
         fmt::format("writing to index \"{}\" at {}", tree.index, url_));
   }
   return outcome;
+}
+
+// Leaves out deletions that name no routing: the engine takes none without it, and copies are
+// removed by RemoveOtherCopies.
+base::Status HttpWriter::WriteSendable(const std::string& path, const model::BulkRequest& request,
+                                       model::BulkOutcome* outcome) {
+  const auto is_search = [](const model::BulkItem& item) {
+    return item.any_routing && item.kind == model::BulkItem::Kind::kDelete;
+  };
+  for (size_t begin = 0; begin < request.items.size();) {
+    size_t end = begin;
+    while (end < request.items.size() && !is_search(request.items[end])) ++end;
+    if (end > begin) {
+      if (auto written = WritePart(path, request, begin, end, outcome); !written) return written;
+    }
+    for (; end < request.items.size() && is_search(request.items[end]); ++end) {
+      outcome->items.emplace_back();
+    }
+    begin = end;
+  }
+  return {};
 }
 
 base::Status HttpWriter::WritePart(const std::string& path, const model::BulkRequest& request,

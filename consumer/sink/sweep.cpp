@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <functional>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "consumer/base/json_text.h"
 #include "consumer/sink/bulk_response.h"
@@ -14,7 +17,9 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr int kPage = 2000;
-constexpr char kKeep[] = "2m";  // how long the engine keeps the scroll between two pages
+constexpr size_t kIdsPerPage = 500;
+constexpr size_t kMostCopies = 10'000;  // the engines' index.max_result_window
+constexpr char kKeep[] = "2m";          // how long the engine keeps the scroll between two pages
 
 base::Result<Json> Ask(HttpClient& client, const HttpRequest& request) {
   auto response = client.Send(request);
@@ -25,20 +30,32 @@ base::Result<Json> Ask(HttpClient& client, const HttpRequest& request) {
   return json;
 }
 
-// Deletes the stale ones among the hits of one page.
-base::Result<uint64_t> DeleteStale(HttpClient& client, const std::string& index, uint64_t version,
-                                   const Json& hits) {
+// The version with which a hit shall be deleted, or nothing if it shall stay.
+using Verdict = std::function<std::optional<uint64_t>(const Json& hit)>;
+
+std::string RoutingOf(const Json& hit) {
+  const auto routing = hit.find("_routing");
+  return routing != hit.end() && routing->is_string() ? routing->get<std::string>() : "";
+}
+
+// Deletes those hits of one page that the verdict gives a version.
+base::Result<uint64_t> DeleteHits(HttpClient& client, const std::string& index, const Json& hits,
+                                  const Verdict& verdict) {
   std::string body;
   std::vector<model::BulkItem> items;
   for (const Json& hit : hits) {
-    if (hit.at("_version").get<uint64_t>() >= version) continue;
+    const std::optional<uint64_t> version = verdict(hit);
+    if (!version) continue;
     body += R"({"delete":{"_id":)";
     base::AppendJsonString(hit.at("_id").get<std::string>(), &body);
-    if (const auto routing = hit.find("_routing"); routing != hit.end() && routing->is_string()) {
+    if (const std::string routing = RoutingOf(hit); !routing.empty()) {
       body += ",\"routing\":";
-      base::AppendJsonString(routing->get<std::string>(), &body);
+      base::AppendJsonString(routing, &body);
     }
-    body += fmt::format(R"(,"version":{},"version_type":"external_gte"}}}})", version) + "\n";
+    if (*version > 0) {
+      body += fmt::format(R"(,"version":{},"version_type":"external_gte")", *version);
+    }
+    body += "}}\n";
     items.emplace_back().kind = model::BulkItem::Kind::kDelete;
   }
   if (items.empty()) return uint64_t{0};
@@ -61,6 +78,13 @@ base::Result<uint64_t> DeleteStale(HttpClient& client, const std::string& index,
   return deleted;
 }
 
+// A search over shards that are not all there would leave documents behind unseen.
+bool IsWhole(const Json& page) {
+  return page.at("_shards").at("failed").get<int>() == 0 && !page.at("timed_out").get<bool>();
+}
+
+base::Error NotWhole() { return base::Retry("not all shards of the index answer"); }
+
 base::Result<uint64_t> Sweep(HttpClient& client, const std::string& index, uint64_t version,
                              std::string* scroll) {
   const std::string search = fmt::format(
@@ -74,13 +98,12 @@ base::Result<uint64_t> Sweep(HttpClient& client, const std::string& index, uint6
   for (;;) {
     if (!page) return std::move(page).error();
     *scroll = page->at("_scroll_id").get<std::string>();
-    // A search over shards that are not all there would leave stale documents behind unseen.
-    if (page->at("_shards").at("failed").get<int>() != 0 || page->at("timed_out").get<bool>()) {
-      return base::Retry("not all shards of the index answer");
-    }
+    if (!IsWhole(*page)) return NotWhole();
     const Json& hits = page->at("hits").at("hits");
     if (hits.empty()) return deleted;
-    auto some = DeleteStale(client, index, version, hits);
+    auto some = DeleteHits(client, index, hits, [&](const Json& hit) {
+      return hit.at("_version").get<uint64_t>() < version ? std::optional(version) : std::nullopt;
+    });
     if (!some) return std::move(some).error();
     deleted += *some;
     const std::string next = Json{{"scroll", kKeep}, {"scroll_id", *scroll}}.dump();
@@ -88,13 +111,69 @@ base::Result<uint64_t> Sweep(HttpClient& client, const std::string& index, uint6
   }
 }
 
-}  // namespace
-
-base::Result<uint64_t> SweepIndex(HttpClient& client, const std::string& index, uint64_t version) {
+base::Status Refresh(HttpClient& client, const std::string& index) {
   auto refreshed =
       client.Send({.method = "POST", .path = "/" + EscapePathPart(index) + "/_refresh"});
   if (!refreshed) return std::move(refreshed).error();
   if (refreshed->status != 200) return ClassifyFailure(refreshed->status, refreshed->body);
+  return {};
+}
+
+base::Error NotUnderstood(const Json::exception& e) {
+  return base::Fatal(
+      fmt::format("the engine's answer to a search is not understood: {}", e.what()));
+}
+
+// One page of ids: finds their copies on all shards, and deletes those that are not the item's own.
+base::Status RemoveCopiesOf(HttpClient& client, const std::string& index,
+                            const std::map<std::string, const model::BulkItem*>& items) {
+  Json ids = Json::array();
+  for (const auto& [id, item] : items) ids.push_back(id);
+  const Json search = {{"size", kMostCopies},
+                       {"version", true},
+                       {"_source", false},
+                       {"query", {{"ids", {{"values", std::move(ids)}}}}}};
+  for (;;) {
+    auto page = Ask(client, {.method = "POST",
+                             .path = fmt::format("/{}/_search", EscapePathPart(index)),
+                             .body = search.dump()});
+    if (!page) return std::move(page).error();
+    if (!IsWhole(*page)) return NotWhole();
+    const Json& hits = page->at("hits").at("hits");
+    auto deleted = DeleteHits(client, index, hits, [&](const Json& hit) {
+      const model::BulkItem& item = *items.at(hit.at("_id").get<std::string>());
+      const bool own = item.kind == model::BulkItem::Kind::kIndex && RoutingOf(hit) == item.routing;
+      return own ? std::nullopt : std::optional(item.version);
+    });
+    if (!deleted) return std::move(deleted).error();
+    if (hits.size() < kMostCopies) return {};
+    if (*deleted == 0) return base::Fatal("more copies of documents than can be told apart");
+    if (auto refreshed = Refresh(client, index); !refreshed) return refreshed;
+  }
+}
+
+}  // namespace
+
+base::Status RemoveCopies(HttpClient& client, const std::string& index,
+                          const std::vector<model::BulkItem>& items) {
+  std::map<std::string, const model::BulkItem*> page;
+  if (auto refreshed = Refresh(client, index); !refreshed) return refreshed;
+  try {
+    for (const model::BulkItem& item : items) {
+      if (!item.any_routing) continue;
+      page[item.id] = &item;  // of two for one id the later one is what was written last
+      if (page.size() < kIdsPerPage) continue;
+      if (auto removed = RemoveCopiesOf(client, index, page); !removed) return removed;
+      page.clear();
+    }
+    return page.empty() ? base::Status() : RemoveCopiesOf(client, index, page);
+  } catch (const Json::exception& e) {
+    return NotUnderstood(e);
+  }
+}
+
+base::Result<uint64_t> SweepIndex(HttpClient& client, const std::string& index, uint64_t version) {
+  if (auto refreshed = Refresh(client, index); !refreshed) return std::move(refreshed).error();
   std::string scroll;
   try {
     auto deleted = Sweep(client, index, version, &scroll);
@@ -106,8 +185,7 @@ base::Result<uint64_t> SweepIndex(HttpClient& client, const std::string& index, 
     }
     return deleted;
   } catch (const Json::exception& e) {
-    return base::Fatal(
-        fmt::format("the engine's answer to a search is not understood: {}", e.what()));
+    return NotUnderstood(e);
   }
 }
 

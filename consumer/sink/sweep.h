@@ -4,8 +4,10 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "consumer/base/result.h"
+#include "consumer/model/bulk.h"
 #include "consumer/sink/http_client.h"
 
 namespace sink {
@@ -14,5 +16,11 @@ namespace sink {
 // written meanwhile stays. Returns how many. After kRetry it may be called again; what was deleted
 // stays deleted.
 base::Result<uint64_t> SweepIndex(HttpClient& client, const std::string& index, uint64_t version);
+
+// Deletes older copies of the ids of `items` that lie under another routing than the item's; of
+// deletions all of them. Only items with `any_routing` count. Everything that was written before
+// the call is found.
+base::Status RemoveCopies(HttpClient& client, const std::string& index,
+                          const std::vector<model::BulkItem>& items);
 
 }  // namespace sink

@@ -77,6 +77,14 @@ class Target {
   // Deletes every document of the index whose version is lower than `version`. Returns how many.
   virtual base::Result<uint64_t> Sweep(const schema::DocumentTree& tree, uint64_t version) = 0;
 
+  // For items with `any_routing`, after they were written: deletes the copies of their ids that are
+  // older and lie under another routing; of deletions, all older ones. REQUIRES: no build older
+  // than these items is still under way. Targets that keep one copy per id have nothing to do.
+  virtual base::Status RemoveOtherCopies(const schema::DocumentTree&,
+                                         const std::vector<model::BulkItem>&) {
+    return {};
+  }
+
   // Stores dead letters durably, in `<index>-rejected` or the like.
   virtual base::Status WriteRejected(const schema::DocumentTree& tree,
                                      const std::vector<Rejected>& rejected) = 0;

@@ -5,7 +5,7 @@
 
 It speaks as much of the Elasticsearch/OpenSearch API as pgsync uses: GET /, indices (PUT GET HEAD DELETE), aliases, mappings
 with _meta, _bulk (index, create, delete; versions external and external_gte, 409 on conflicts, deletions remembered for ever; gzip;
-require_alias), _count, _refresh, _flush, _search with and without scroll (match_all only, all hits in order of id), _doc/<id>.
+require_alias), _ingest/pipeline (all exist but those named missing…), _count, _refresh, _flush, _search with and without scroll (match_all only, all hits in order of id), _doc/<id>.
 Documents are kept by _id alone (no shards, routing is only remembered). Nothing is stored on disk: a restart is an empty engine.
 
 Control (all answer JSON; POST without body, arguments in the query string):
@@ -393,6 +393,8 @@ class Handler(BaseHTTPRequestHandler):
                 return 200, {n: {"aliases": {p[1]: {}}} for n in ENGINE.aliases[p[1]]}
             if p == ["_search", "scroll"]:
                 return self.scroll(body)
+            if p[:2] == ["_ingest", "pipeline"] and len(p) == 3 and method == "GET":
+                return (404, {}) if p[2].startswith("missing") else (200, {p[2]: {"processors": []}})
             if p[0].startswith("_"):
                 raise Failure(400, "illegal_argument_exception", "the stub does not know %s /%s" % (method, "/".join(p)))
             if len(p) == 1:

@@ -109,6 +109,20 @@ TEST_F(DeliverTest, CountsWhatIsDone) {
   EXPECT_EQ(metrics.histogram("pgsync_sink_bulk_seconds", "").Count(), 1u);
 }
 
+TEST_F(DeliverTest, StoresDocumentsThatCouldNotBeMadeAsDeadLetters) {
+  model::BulkRequest request;
+  request.unmade.push_back({0, "a", 5, "public.book.doc (key \"doc\") holds \\u0000"});
+  const auto counts = Deliver(target, target, trees, std::move(request), base::Lsn{0x100},
+                              Clock::now() + 20s, stop, log, metrics);
+  ASSERT_TRUE(counts.ok());
+  EXPECT_EQ(counts->rejected, 1u);
+  EXPECT_TRUE(target.bodies.empty());
+  ASSERT_EQ(target.buried.size(), 1u);
+  EXPECT_EQ(target.buried[0].id, "a");
+  EXPECT_EQ(target.buried[0].version, 5u);
+  EXPECT_NE(target.buried[0].reason.find("public.book.doc"), std::string::npos);
+}
+
 TEST_F(DeliverTest, SendsOnlyTheItemsThatFailedAgain) {
   target.script.push_back(
       Items({{}, {ItemStatus::kRetry, 429, "busy"}, {ItemStatus::kRetry, 429, "busy"}}));

@@ -122,6 +122,30 @@ TEST_F(HttpTargetTest, ProbeRefusesOldAndUnknownProducts) {
   }
 }
 
+TEST_F(HttpTargetTest, ProbeRefusesAPipelineThatTheEngineDoesNotHave) {
+  trees[0].pipeline = "enrich";
+  Open();
+  trees[0].pipeline = "missing one";
+  auto probed = MakeHttpTarget(config, trees, *log)->Probe();
+  ASSERT_FALSE(probed.ok());
+  EXPECT_EQ(probed.error().kind, ErrorKind::kRefused);
+  EXPECT_NE(probed.error().message.find("no ingest pipeline \"missing one\""), std::string::npos);
+}
+
+TEST_F(HttpTargetTest, DeletionsThatNameNoRoutingAreNotSent) {
+  auto target = Created();
+  auto writer = target->NewWriter();
+  model::BulkRequest request;
+  Put(&request, "a", 5, R"({"n":1})");
+  Delete(&request, "x", 5);
+  request.items.back().any_routing = true;
+  Put(&request, "b", 5, R"({"n":2})");
+  Control("fail_items?pattern=x&status=400");  // it would be rejected
+  EXPECT_EQ(Statuses(writer->Write(request)),
+            (std::vector{ItemStatus::kDone, ItemStatus::kDone, ItemStatus::kDone}));
+  EXPECT_EQ(Held("book"), "a@5 b@5 ");
+}
+
 TEST_F(HttpTargetTest, ProbeNamesTheRemedyWhenNobodyAnswers) {
   config.url = "http://127.0.0.1:1";
   auto probed = MakeHttpTarget(config, trees, *log)->Probe();
