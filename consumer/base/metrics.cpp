@@ -19,6 +19,30 @@ auto& FindOrMake(Map& map, const std::string& name, const std::string& help) {
   return *entry.metric;
 }
 
+template <typename Number>
+void AppendValue(const std::string& name, const Number& metric, std::string* out) {
+  *out += fmt::format("{} {}\n", name, metric.Value());
+}
+
+void AppendValue(const std::string& name, const Histogram& histogram, std::string* out) {
+  const size_t brace = name.find('{');
+  const std::string family = name.substr(0, brace);
+  // The labels without their braces; a comma comes before `le`.
+  const std::string labels =
+      brace == std::string::npos ? "" : name.substr(brace + 1, name.size() - brace - 2);
+  const std::string before_le = labels.empty() ? "" : labels + ",";
+  const std::string own = labels.empty() ? "" : "{" + labels + "}";
+  uint64_t below = 0;
+  for (int i = 0; i < Histogram::kBuckets; ++i) {
+    below += histogram.Bucket(i);
+    *out += fmt::format("{}_bucket{{{}le=\"{}\"}} {}\n", family, before_le,
+                        static_cast<double>(uint64_t{1} << i) / 1e6, below);
+  }
+  *out += fmt::format("{0}_bucket{{{1}le=\"+Inf\"}} {4}\n{0}_sum{2} {3}\n{0}_count{2} {4}\n",
+                      family, before_le, own,
+                      static_cast<double>(histogram.SumMicroseconds()) / 1e6, histogram.Count());
+}
+
 // The names of a family, name{…}, follow each other in the map: they have all up to the brace in
 // common.
 template <typename Map>
@@ -29,7 +53,7 @@ void AppendValues(const Map& map, std::string_view type, std::string* out) {
     if (family != last) {
       *out += fmt::format("# HELP {0} {1}\n# TYPE {0} {2}\n", family, entry.help, type);
     }
-    *out += fmt::format("{} {}\n", name, entry.metric->Value());
+    AppendValue(name, *entry.metric, out);
     last = family;
   }
 }
@@ -76,37 +100,38 @@ uint64_t Histogram::Quantile(double quantile) const {
 }
 
 Counter& Metrics::counter(const std::string& name, const std::string& help) {
+  if (parent_ != nullptr) return parent_->counter(WithLabel(name), help);
   std::lock_guard lock(mutex_);
   return FindOrMake(counters_, name, help);
 }
 
 Gauge& Metrics::gauge(const std::string& name, const std::string& help) {
+  if (parent_ != nullptr) return parent_->gauge(WithLabel(name), help);
   std::lock_guard lock(mutex_);
   return FindOrMake(gauges_, name, help);
 }
 
 Histogram& Metrics::histogram(const std::string& name, const std::string& help) {
+  if (parent_ != nullptr) return parent_->histogram(WithLabel(name), help);
   std::lock_guard lock(mutex_);
   return FindOrMake(histograms_, name, help);
 }
 
+std::string Metrics::WithLabel(const std::string& name) const {
+  std::string labelled = Labelled("", {{key_, value_}});
+  const size_t brace = name.find('{');
+  if (brace == std::string::npos) return name + labelled;
+  labelled.back() = ',';
+  return name.substr(0, brace) + labelled + name.substr(brace + 1);
+}
+
 std::string Metrics::PrometheusText() const {
+  if (parent_ != nullptr) return parent_->PrometheusText();
   std::lock_guard lock(mutex_);
   std::string out;
   AppendValues(counters_, "counter", &out);
   AppendValues(gauges_, "gauge", &out);
-  for (const auto& [name, entry] : histograms_) {
-    out += fmt::format("# HELP {0} {1}\n# TYPE {0} histogram\n", name, entry.help);
-    uint64_t below = 0;
-    for (int i = 0; i < Histogram::kBuckets; ++i) {
-      below += entry.metric->Bucket(i);
-      out += fmt::format("{}_bucket{{le=\"{}\"}} {}\n", name,
-                         static_cast<double>(uint64_t{1} << i) / 1e6, below);
-    }
-    out += fmt::format("{0}_bucket{{le=\"+Inf\"}} {1}\n{0}_sum {2}\n{0}_count {1}\n", name,
-                       entry.metric->Count(),
-                       static_cast<double>(entry.metric->SumMicroseconds()) / 1e6);
-  }
+  AppendValues(histograms_, "histogram", &out);
   return out;
 }
 

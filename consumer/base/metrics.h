@@ -53,15 +53,21 @@ class Histogram {
   std::atomic<uint64_t> count_{0}, sum_{0};
 };
 
-// Returns `name` with labels behind it, as counters and gauges of one family are told apart:
+// Returns `name` with labels behind it, as the members of one family are told apart:
 // name{key="value",…}. Who makes them bounds their number.
 std::string Labelled(const std::string& name,
                      std::initializer_list<std::pair<std::string_view, std::string_view>> labels);
 
 class Metrics {
  public:
+  Metrics() = default;
+  // What is made through this one is `parent`'s, with one more label: how pipelines of one process
+  // are told apart. `parent` outlives it.
+  Metrics(Metrics& parent, std::string key, std::string value)
+      : parent_(&parent), key_(std::move(key)), value_(std::move(value)) {}
+
   // Names follow Prometheus: pgsync_<what>_<unit>[_total]. The same name gives the same object.
-  // Counters and gauges may have a name made by Labelled.
+  // A name may be made by Labelled.
   Counter& counter(const std::string& name, const std::string& help);
   Gauge& gauge(const std::string& name, const std::string& help);
   Histogram& histogram(const std::string& name, const std::string& help);
@@ -74,6 +80,10 @@ class Metrics {
     std::string help;
     std::unique_ptr<T> metric;
   };
+  std::string WithLabel(const std::string& name) const;
+
+  Metrics* const parent_ = nullptr;
+  const std::string key_, value_;
   mutable std::mutex mutex_;
   std::map<std::string, Named<Counter>> counters_;
   std::map<std::string, Named<Gauge>> gauges_;

@@ -2,9 +2,11 @@
 // Waiting on it is how a thread sleeps without being deaf. Thread safe.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <vector>
 
 namespace base {
 
@@ -14,8 +16,21 @@ class StopSignal {
     {
       std::lock_guard lock(mutex_);
       requested_ = true;
+      for (StopSignal* follower : followers_) follower->Request();
     }
     changed_.notify_all();
+  }
+
+  // Until RemoveFollower, a request to this is one to `follower`, too; an earlier one counts.
+  // REQUIRES: nobody follows in a circle.
+  void AddFollower(StopSignal* follower) {
+    std::lock_guard lock(mutex_);
+    followers_.push_back(follower);
+    if (requested_) follower->Request();
+  }
+  void RemoveFollower(StopSignal* follower) {
+    std::lock_guard lock(mutex_);
+    followers_.erase(std::remove(followers_.begin(), followers_.end(), follower), followers_.end());
   }
 
   bool Requested() const {
@@ -33,6 +48,7 @@ class StopSignal {
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;
   bool requested_ = false;
+  std::vector<StopSignal*> followers_;
 };
 
 }  // namespace base

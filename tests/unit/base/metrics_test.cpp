@@ -89,5 +89,22 @@ TEST(Metrics, SpeaksPrometheus) {
   EXPECT_NE(text.find("pgsync_bulk_seconds_count 1\n"), std::string::npos);
 }
 
+TEST(Metrics, AChildAddsItsLabelToWhatItMakesInTheParent) {
+  Metrics all;
+  Metrics shop(all, "database", "shop \"1\"");
+  shop.counter("pgsync_a_total", "a").Add(2);
+  shop.counter(Labelled("pgsync_b_total", {{"outcome", "sent"}}), "b").Add(3);
+  shop.histogram("pgsync_c_seconds", "c").Observe(1);
+  const std::string text = all.PrometheusText();
+  EXPECT_EQ(shop.PrometheusText(), text);
+  for (const char* line : {"pgsync_a_total{database=\"shop \\\"1\\\"\"} 2\n",
+                           "pgsync_b_total{database=\"shop \\\"1\\\"\",outcome=\"sent\"} 3\n",
+                           "# TYPE pgsync_c_seconds histogram\n",
+                           "pgsync_c_seconds_bucket{database=\"shop \\\"1\\\"\",le=\"+Inf\"} 1\n",
+                           "pgsync_c_seconds_count{database=\"shop \\\"1\\\"\"} 1\n"}) {
+    EXPECT_NE(text.find(line), std::string::npos) << line << "\n" << text;
+  }
+}
+
 }  // namespace
 }  // namespace base

@@ -25,5 +25,17 @@ TEST(StopSignal, WakesWhoWaits) {
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(30));
 }
 
+TEST(StopSignal, ReachesFollowersNowAndLaterButNobodyWhoLeft) {
+  StopSignal leader, early, late, gone;
+  leader.AddFollower(&early);
+  leader.AddFollower(&gone);
+  leader.RemoveFollower(&gone);
+  leader.Request();
+  leader.AddFollower(&late);
+  EXPECT_TRUE(early.Requested());
+  EXPECT_TRUE(late.Requested());
+  EXPECT_FALSE(gone.Requested());
+}
+
 }  // namespace
 }  // namespace base
