@@ -1,0 +1,158 @@
+"""One random case: the database is made, the program runs once, and its documents are compared with the oracle's."""
+import copy
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+
+from . import consumer as program
+from . import random_database, random_minimise, random_oracle, random_types
+from .processes import REPO, wait_for
+from .postgres import ROLE
+
+DATABASE = "random"
+KEPT_LOGS = pathlib.Path(os.environ.get("PGSYNC_TEST_LOGS", REPO / "build/test-logs")) / "random-schemas"
+
+
+class Case:
+    def __init__(self, database, schema):
+        self.database, self.schema = database, schema
+
+    def copy(self):
+        return copy.deepcopy(self)
+
+
+class Problem:
+    """Why a case failed. `kind` is the same for failures that may have the same cause."""
+
+    def __init__(self, kind, text, expected=None, actual=None):
+        self.kind, self.text, self.expected, self.actual = kind, text, expected, actual
+
+
+class Runner:
+    def __init__(self, server, directory):
+        self.server, self.dir, self.kept = server, pathlib.Path(directory), KEPT_LOGS
+        shutil.rmtree(self.kept, ignore_errors=True)
+        self.dir.mkdir()
+        self.documents = self.nodes = 0
+        server.create_database(DATABASE)
+        server.rows(DATABASE, random_types.PRELUDE)
+
+    def end(self):
+        self.server.drop_database(DATABASE)
+
+    def clear(self):
+        """An empty database again, but for the prelude, which belongs to the superuser. Five times quicker than making a new one."""
+        def without_slots():
+            self.server.rows(DATABASE, "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = current_database() AND NOT active")
+            return not self.server.rows(DATABASE, "SELECT FROM pg_replication_slots WHERE database = current_database()")
+        wait_for("the slot to be free", without_slots)
+        self.server.rows(DATABASE, f"DROP OWNED BY {ROLE} CASCADE")
+
+    # ---- running ----
+    def run(self, case, change_expected=None):
+        """Returns None, or the Problem."""
+        folder = self.dir / "case"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        (folder / "setup.sql").write_text(random_database.setup_sql(case.database))
+        (folder / "schema.json").write_text(json.dumps(case.schema, ensure_ascii=False, indent=1))
+        self.clear()
+        self.server.psql(DATABASE, "-f", folder / "setup.sql")
+        with self.server.connect(DATABASE, ROLE) as c, c.cursor() as cursor:
+            expected = random_oracle.expected(cursor, case.schema, case.database)
+        if change_expected:
+            change_expected(expected)
+        for command in (["bootstrap", "--apply"], ["run", "--once"]):
+            done = self.command(folder, *command)
+            if done.status:
+                return Problem(f"exit {done.status} of {command[0]}", f"{' '.join(command)} ended with {done.status}: {lines_of_error(done.output)}", expected)
+        actual = read_bulk(folder / "documents.ndjson")
+        report = difference(expected, actual)
+        if report:
+            return Problem("difference", report, expected, actual)
+        self.documents += len(expected)
+        self.nodes += sum(count_nodes(d["nodes"]) for d in case.schema)
+        return None
+
+    def command(self, folder, *words):
+        args = [*words, "schema.json", "--target", f"ndjson:{folder / 'documents.ndjson'}", "--queue", "memory:"]
+        return program.run(args, program.environment(self.server), folder, folder / "consumer.log", 60)
+
+    # ---- failures ----
+    def keep(self, name, case, problem, minimise):
+        self.write(self.kept / name, case, problem)
+        if minimise:
+            small, problem = random_minimise.minimise(case, problem, self.run, seconds=90)
+            self.write(self.kept / name / "small", small, problem)
+            print(f"{name}, smaller: {problem.text}\n{json.dumps(small.schema, ensure_ascii=False)}")
+
+    def write(self, folder, case, problem):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "problem.txt").write_text(problem.text + "\n")
+        (folder / "schema.json").write_text(json.dumps(case.schema, ensure_ascii=False, indent=1) + "\n")
+        (folder / "setup.sql").write_text(random_types.PRELUDE + random_database.setup_sql(case.database))
+        (folder / "oracle.sql").write_text("".join(random_oracle.query(d, case.database) + ";\n" for d in case.schema))
+        for side in ("expected", "actual"):
+            documents = getattr(problem, side) or {}
+            (folder / f"{side}.txt").write_text("".join(f"{key} {documents[key]!r}\n" for key in sorted(documents, key=repr)))
+        log = self.dir / "case/consumer.log"
+        if log.exists():
+            shutil.copy(log, folder)
+
+
+def lines_of_error(output):
+    found = [line for line in output.splitlines() if "error" in line.lower()]
+    return "\n".join(found[:6] or output.splitlines()[-6:])
+
+
+def count_nodes(node):
+    return 1 + sum(map(count_nodes, node.get("children") or []))
+
+
+def read_bulk(path):
+    """{(index, id): document} as an engine would hold it after all actions."""
+    out = {}
+    lines = iter(path.read_text().rstrip("\n").split("\n") if path.exists() and path.stat().st_size else [])
+    for line in lines:
+        (verb, action), = json.loads(line).items()
+        if verb == "index":
+            out[action["_index"], action["_id"]] = random_oracle.parse(next(lines))
+        else:
+            out.pop((action["_index"], action["_id"]), None)
+    return out
+
+
+# ---- comparing ----
+def difference(expected, actual):
+    lines = [f"- {key} is missing" for key in sorted(expected.keys() - actual.keys(), key=repr)[:4]]
+    lines += [f"+ {key} is extra" for key in sorted(actual.keys() - expected.keys(), key=repr)[:4]]
+    differing = [k for k in expected.keys() & actual.keys() if expected[k] != actual[k]]
+    for key in sorted(differing, key=repr)[:4]:
+        lines += [f"~ {key}: {line}" for line in list(paths(expected[key], actual[key], ""))[:3]]
+    if not lines:
+        return ""
+    return f"{len(expected)} documents expected, {len(actual)} found, {len(differing)} differ\n" + "\n".join(lines)
+
+
+def paths(a, b, path):
+    if isinstance(a, dict) and isinstance(b, dict):
+        for k in sorted(a.keys() | b.keys()):
+            if k not in a:
+                yield f"{path}.{k}: not expected, found {show(b[k])}"
+            elif k not in b:
+                yield f"{path}.{k}: missing, expected {show(a[k])}"
+            elif a[k] != b[k]:
+                yield from paths(a[k], b[k], f"{path}.{k}")
+    elif isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
+        for i, (x, y) in enumerate(zip(a, b)):
+            if x != y:
+                yield from paths(x, y, f"{path}[{i}]")
+    else:
+        yield f"{path}: expected {show(a)}, found {show(b)}"
+
+
+def show(value):
+    text = repr(value)
+    return text if len(text) <= 200 else text[:197] + "..."
