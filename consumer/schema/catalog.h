@@ -18,6 +18,8 @@ struct CatalogColumn {
   std::string declared_type;  // for messages: "character varying(20)"
   bool not_null = false;
   bool generated = false;
+  char type_kind = 'b';  // pg_type.typtype of the base type: b c e r m; of an array its elements'
+  uint32_t element_oid = 0;  // base type of an array's elements; 0 = no array
 };
 
 struct CatalogForeignKey {
@@ -49,10 +51,30 @@ struct CatalogTable {
   bool is_owner = true;
 };
 
+// A text of the schema file that becomes SQL over the columns of one table, by bare name.
+struct Expression {
+  enum class Use : uint8_t { kValue, kCondition, kOrder };
+  TableName table;
+  std::string sql;
+  Use use = Use::kValue;
+
+  auto operator<=>(const Expression&) const = default;
+};
+
+// What PostgreSQL says of one.
+struct ExpressionFacts {
+  std::string error;    // its message; "" = it is good, and the rest is known
+  size_t position = 0;  // in characters of the expression, from 1; 0 = not at one place
+  std::vector<std::string> columns;  // that it uses
+  char volatility = 'i';             // i s v, as in pg_proc.provolatile
+  CatalogColumn type;                // of its result; the column's name is ""
+};
+
 struct Catalog {
   std::vector<std::string> schemas;
   std::map<TableName, CatalogTable> tables;  // of all schemas that the file names
   std::vector<CatalogForeignKey> foreign_keys;
+  std::map<Expression, ExpressionFacts> expressions;  // those over tables that exist
 
   const CatalogTable* Find(const TableName& name) const {
     const auto it = tables.find(name);

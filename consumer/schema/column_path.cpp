@@ -4,6 +4,8 @@
 #include <array>
 #include <optional>
 
+#include "consumer/schema/expression.h"
+
 namespace schema {
 namespace {
 
@@ -140,16 +142,6 @@ std::string Unquoted(std::string_view quoted) {
   return out;
 }
 
-// A string literal that means the same whatever standard_conforming_strings says.
-std::string Literal(std::string_view text) {
-  std::string out = text.find('\\') == std::string_view::npos ? "'" : "E'";
-  for (const char c : text) {
-    if (c == '\'' || c == '\\') out += c;
-    out += c;
-  }
-  return out + "'";
-}
-
 std::string ArrayLiteral(const std::vector<std::string>& elements) {
   std::string array = "{";
   for (const std::string& element : elements) {
@@ -161,7 +153,7 @@ std::string ArrayLiteral(const std::vector<std::string>& elements) {
     }
     array += '"';
   }
-  return Literal(array + "}");
+  return SqlLiteral(array + "}");
 }
 
 base::Error Wrong(std::string_view entry, const std::string& what) {
@@ -231,7 +223,7 @@ base::Result<PathSql> SqlOfPath(const ColumnPath& path, const std::string& entry
     if (path.steps.size() > 1 || path.steps[0].op != "->") {
       return Wrong(entry, path.column + " is hstore; its only path is one ->");
     }
-    return PathSql{"->" + Literal(path.steps[0].key), kText};
+    return PathSql{"->" + SqlLiteral(path.steps[0].key), kText};
   }
   if (column.type_oid != kJson && column.type_oid != kJsonb) {
     return Wrong(entry, path.column + " is " + type + "; a path needs json or jsonb");
@@ -242,7 +234,7 @@ base::Result<PathSql> SqlOfPath(const ColumnPath& path, const std::string& entry
     if (step.op.starts_with('#')) {
       result.sql += ArrayLiteral(step.elements);
     } else {
-      result.sql += step.index ? step.key : Literal(step.key);
+      result.sql += step.index ? step.key : SqlLiteral(step.key);
     }
     if (step.op.ends_with(">>")) result.type_oid = kText;
   }

@@ -32,23 +32,68 @@ struct JunctionSpec {
 
 struct ColumnSpec {
   std::string path;
-  std::string entry;  // as written
+  std::string entry;  // as written; of a computed column its name
   ColumnPath column;
+  std::string expression = {};  // computed: `column` holds the key alone
+
+  bool Computed() const { return !expression.empty(); }
+};
+
+struct SoftDeleteSpec {
+  std::string path;
+  std::string column;
+  bool values_given = false;        // else the default of the column's type
+  bool not_null = false;            // "not_null"
+  bool null_listed = false;         // `values` holds null
+  std::vector<std::string> values;  // as text
+};
+
+struct OrderBySpec {
+  std::string path;
+  OrderBy by;
+};
+
+struct PolymorphicSpec {
+  std::string path;
+  TypeMatch match;  // `value` is a quoted literal already
+};
+
+struct BaseTableSpec {
+  std::string path;
+  TableName table;
+};
+
+// Parts of the _id that the file chooses.
+struct IdSpec {
+  std::string path;
+  std::vector<std::string> columns;
+  std::vector<std::string> texts;  // of a template: one more than columns
 };
 
 struct NodeSpec {
   std::string path;
   TableName table;
   std::string label;
-  std::vector<ColumnSpec> columns;  // empty: all of the table
+  std::vector<ColumnSpec> columns;
   std::vector<std::string> primary_key;
+  std::vector<std::string> exclude;
+  std::string where;  // "" = none
+  std::optional<SoftDeleteSpec> soft_delete;
+  std::vector<OrderBySpec> order_by;
+  uint32_t limit = 0;  // 0 = none
+  std::vector<BaseTableSpec> base_tables;
   RelationType type = RelationType::kOneToOne;
   Variant variant = Variant::kObject;
   std::optional<JoinSpec> foreign_key;
   std::optional<JunctionSpec> junction;
+  std::optional<PolymorphicSpec> polymorphic;
   std::vector<std::pair<std::string, std::string>> rename;
   Json mapping = Json::object();  // of this node's keys, after rename
   std::vector<NodeSpec> children;
+
+  // Whether the table's columns belong to the object, too: `columns` names none of them. (A scalar
+  // node has one value, and a computed one is enough for it.)
+  bool TakesAllColumns() const;
 };
 
 struct DocumentSpec {
@@ -59,7 +104,11 @@ struct DocumentSpec {
   bool alias = true;
   bool versioned = true;
   bool empty_array = false;
+  bool meta = false;
+  bool type_mapping = false;
   std::string pipeline;
+  std::string routing;
+  std::optional<IdSpec> id;
   Json setting, mapping, mappings;  // null when absent
   NodeSpec root;
 };

@@ -5,20 +5,37 @@
 
 #include "consumer/schema/node_keys.h"
 #include "consumer/schema/parse_relationship.h"
+#include "consumer/schema/parse_rows.h"
 #include "consumer/schema/parse_transform.h"
 
 namespace schema {
 namespace {
 
 const std::vector<KnownKey>& NodeKeyNames() {
-  static const std::vector<KnownKey> keys = {{"table"},           {"schema"},
-                                             {"columns"},         {"label"},
-                                             {"primary_key"},     {"base_tables", false},
-                                             {"relationship"},    {"transform"},
-                                             {"children"},        {"where", false},
-                                             {"order_by", false}, {"limit", false},
-                                             {"exclude", false},  {"soft_delete", false}};
+  static const std::vector<KnownKey> keys = {
+      {"table"},       {"schema"},       {"columns"},   {"label"},      {"primary_key"},
+      {"base_tables", false}, {"relationship"}, {"transform"}, {"children"},   {"where"},
+      {"order_by"},    {"limit"},        {"exclude"},   {"soft_delete"}};
   return keys;
+}
+
+std::optional<ColumnSpec> ReadComputed(const Json& column, const std::string& path,
+                                       Findings* findings) {
+  CheckKeys(column, {{"name"}, {"expression"}}, {.at_key = true}, path, findings);
+  const auto read = [&](const std::string& key, auto reader,
+                        const char* required) -> std::optional<std::string> {
+    const std::string here = path + "." + key;
+    const Json* value = Member(column, key);
+    if (value == nullptr || *value == Json("")) {
+      findings->Error(here, required);
+      return std::nullopt;
+    }
+    return reader(*value, here, findings);
+  };
+  const auto name = read("name", ReadString, "required: the key of the computed column");
+  const auto sql = read("expression", ReadExpression, "required: an SQL expression");
+  if (!name || !sql) return std::nullopt;
+  return ColumnSpec{path, *name, {"", {}, *name}, *sql};
 }
 
 std::vector<ColumnSpec> ReadColumns(const Json& columns, const std::string& path,
@@ -28,7 +45,8 @@ std::vector<ColumnSpec> ReadColumns(const Json& columns, const std::string& path
   for (size_t i = 0; i < columns.size(); ++i) {
     const std::string here = path + "[" + std::to_string(i) + "]";
     if (columns[i].is_object()) {
-      findings->Error(here, NotSupportedYet("expression"));
+      auto computed = ReadComputed(columns[i], here, findings);
+      if (computed) specs.push_back(*std::move(computed));
       continue;
     }
     const auto entry = ReadString(columns[i], here, findings);
@@ -39,7 +57,7 @@ std::vector<ColumnSpec> ReadColumns(const Json& columns, const std::string& path
       continue;
     }
     const auto twice = std::find_if(specs.begin(), specs.end(), [&](const ColumnSpec& other) {
-      return other.column == column.value();
+      return !other.Computed() && other.column == column.value();
     });
     if (twice != specs.end()) {
       findings->Warning(here, "\"" + *entry + "\" is listed twice; it gives one key");
@@ -134,6 +152,7 @@ NodeSpec ReadNode(const Json& node, const NodeSpec* parent, const std::string& p
   } else if (ExpectObject(*relationship, relationship_path, findings)) {
     ReadRelationship(*relationship, parent->table, relationship_path, &spec, findings);
   }
+  ReadRows(node, parent == nullptr, path, &spec, findings);
   if (spec.variant == Variant::kScalar && spec.columns.size() > 1) {
     findings->Warning(path + ".columns",
                       "a scalar node has one value: only \"" + spec.columns[0].entry + "\" counts");
@@ -145,8 +164,8 @@ NodeSpec ReadNode(const Json& node, const NodeSpec* parent, const std::string& p
   if (const auto children = node.find("children"); children != node.end()) {
     spec.children = ReadChildren(*children, spec, path + ".children", findings);
   }
-  // Without `columns` the keys are known only with the table: Resolve checks them.
-  if (!spec.columns.empty()) {
+  // With all columns of a table the keys are known only with the table: Resolve checks them.
+  if (!spec.TakesAllColumns()) {
     Findings about_keys;
     KeysOf(spec, spec.columns, &about_keys);
     // A column that could not be read would also be missing as a name to rename: one mistake, one

@@ -2,12 +2,15 @@
 
 #include <utility>
 
+#include "consumer/schema/expression.h"
+#include "consumer/schema/parse_rows.h"
+
 namespace schema {
 namespace {
 
 const std::vector<KnownKey>& RelationshipKeys() {
   static const std::vector<KnownKey> keys = {
-      {"type"}, {"variant"}, {"through_tables"}, {"foreign_key"}, {"polymorphic", false}};
+      {"type"}, {"variant"}, {"through_tables"}, {"foreign_key"}, {"polymorphic"}};
   return keys;
 }
 
@@ -60,13 +63,6 @@ std::optional<JoinSpec> ReadJoin(const Json& join, const std::string& upper,
   return spec;
 }
 
-// "table" or "schema.table".
-TableName TableOf(const std::string& text, const std::string& default_schema) {
-  const size_t dot = text.find('.');
-  if (dot == std::string::npos) return {default_schema, text};
-  return {text.substr(0, dot), text.substr(dot + 1)};
-}
-
 std::optional<JunctionSpec> ReadJunctionObject(const Json& junction,
                                                const std::string& default_schema,
                                                const std::string& path, Findings* findings) {
@@ -117,6 +113,53 @@ std::optional<JunctionSpec> ReadJunction(const Json& tables, const std::string& 
   return spec;
 }
 
+// Where the type column is.
+TypeMatch::On ReadOn(const Json& polymorphic, bool junction_given, const std::string& path,
+                     Findings* findings) {
+  const Json* on = Member(polymorphic, "on");
+  const auto text = on ? ReadString(*on, path, findings) : std::nullopt;
+  if (!text || *text == "child") return TypeMatch::On::kChild;
+  if (*text == "parent") return TypeMatch::On::kParent;
+  if (*text != "through") {
+    findings->Error(path,
+                    "\"" + *text + "\" is not allowed; use \"child\", \"parent\" or \"through\"");
+  } else if (!junction_given) {
+    findings->Error(path, "\"through\" needs a junction table in \"through_tables\"");
+  }
+  return TypeMatch::On::kThrough;
+}
+
+void ReadPolymorphic(const Json& polymorphic, bool junction_given, const std::string& path,
+                     NodeSpec* node, Findings* findings) {
+  if (!ExpectObject(polymorphic, path, findings)) return;
+  CheckKeys(polymorphic, {{"column"}, {"value"}, {"on"}}, {.at_key = true}, path, findings);
+  PolymorphicSpec spec;
+  spec.path = path;
+  const Json* column = Member(polymorphic, "column");
+  if (column == nullptr || *column == Json("")) {
+    findings->Error(path + ".column", "required: the column that holds the type");
+  } else {
+    spec.match.column = ReadString(*column, path + ".column", findings).value_or("");
+  }
+  const Json* value = Member(polymorphic, "value");
+  if (value == nullptr) {
+    findings->Error(path + ".value", "required: a string, a number or a boolean");
+  } else if (const auto text = ReadScalar(*value, path + ".value", findings)) {
+    spec.match.value = SqlLiteral(*text);
+  }
+  spec.match.on = ReadOn(polymorphic, junction_given, path + ".on", findings);
+  const bool joined_by_hand =
+      junction_given ? node->junction && (node->junction->to_parent || node->junction->to_child)
+                     : node->foreign_key.has_value();
+  if (!joined_by_hand) {
+    findings->Error(path, junction_given
+                              ? "needs the junction as an object with \"parent\" or \"child\": no "
+                                "constraint can lead to several tables"
+                              : "needs \"foreign_key\": no constraint can lead to several tables");
+  }
+  node->polymorphic = std::move(spec);
+}
+
 }  // namespace
 
 void ReadRelationship(const Json& relationship, const TableName& parent_table,
@@ -144,6 +187,17 @@ void ReadRelationship(const Json& relationship, const TableName& parent_table,
   } else if (!junction_given && node->table == parent_table && !node->table.table.empty()) {
     findings->Error(
         path, ToString(node->table) + " refers to itself; say which way with \"foreign_key\"");
+  }
+  if (const Json* polymorphic = Member(relationship, "polymorphic")) {
+    // What could not be read is no join left out: one mistake, one finding.
+    const bool joins_are_whole = (foreign_key == nullptr || node->foreign_key || junction_given) &&
+                                 (!junction_given || node->junction);
+    Findings about;
+    ReadPolymorphic(*polymorphic, junction_given, path + ".polymorphic", node, &about);
+    for (const Finding& finding : about.list()) {
+      if (!joins_are_whole && finding.path == path + ".polymorphic") continue;
+      findings->Error(finding.path, finding.message);
+    }
   }
 }
 

@@ -12,6 +12,7 @@
 #include "consumer/schema/index_body.h"
 #include "consumer/schema/node_keys.h"
 #include "consumer/schema/resolve_join.h"
+#include "consumer/schema/resolve_rows.h"
 
 namespace schema {
 namespace {
@@ -90,6 +91,7 @@ uint32_t DocumentResolver::AddNode(const NodeSpec& spec, int32_t parent,
     node.columns = ResolveColumns(columns, keys, *table);
     node.key = ResolveKey(spec, *table);
     node.key_types = TypesOf(*table, node.key);
+    ResolveRows(spec, *table, catalog_, &node, findings_);
     WarnOfMissingWal(spec, *table);
   } else {
     keys = CheckedKeys(spec, spec.columns);
@@ -127,17 +129,26 @@ const CatalogTable* DocumentResolver::FindTable(const TableName& name,
 // column, whatever operators it holds.
 std::vector<ColumnSpec> DocumentResolver::ColumnsOf(const NodeSpec& spec,
                                                     const CatalogTable& table) {
-  std::vector<ColumnSpec> columns = spec.columns;
-  for (ColumnSpec& column : columns) {
-    if (ColumnOf(table, column.entry) != nullptr) {
-      column.column = {column.entry, {}, column.entry};
+  if (!spec.TakesAllColumns()) {
+    std::vector<ColumnSpec> columns = spec.columns;
+    for (ColumnSpec& column : columns) {
+      if (!column.Computed() && ColumnOf(table, column.entry) != nullptr) {
+        column.column = {column.entry, {}, column.entry};
+      }
     }
+    return columns;
   }
-  if (!columns.empty()) return columns;
+  std::vector<ColumnSpec> columns;
+  const std::set<std::string> excluded = Excluded(spec, table, findings_);
   // A user column named oid counts as the system column it once was: left out unless it is named.
   for (const CatalogColumn& column : table.columns) {
-    if (column.name == "oid") continue;
+    if (column.name == "oid" || excluded.contains(column.name)) continue;
     columns.push_back({spec.path + ".columns", column.name, {column.name, {}, column.name}});
+  }
+  columns.insert(columns.end(), spec.columns.begin(), spec.columns.end());
+  if (columns.empty() && spec.children.empty() && !spec.exclude.empty()) {
+    findings_->Error(spec.path + ".exclude",
+                     "nothing is left: all columns of " + ToString(table.name) + " are excluded");
   }
   if (spec.variant == Variant::kScalar && columns.size() > 1) {
     findings_->Warning(spec.path, "a scalar node has one value: \"" + columns[0].entry +
@@ -152,6 +163,7 @@ std::vector<ColumnSpec> DocumentResolver::ColumnsOf(const NodeSpec& spec,
 NodeKeys DocumentResolver::CheckedKeys(const NodeSpec& spec,
                                        const std::vector<ColumnSpec>& columns) {
   const bool known_to_parse =
+      !spec.TakesAllColumns() &&
       std::equal(columns.begin(), columns.end(), spec.columns.begin(), spec.columns.end(),
                  [](const ColumnSpec& a, const ColumnSpec& b) { return a.column == b.column; });
   Findings about_keys;
@@ -166,6 +178,13 @@ std::vector<Column> DocumentResolver::ResolveColumns(const std::vector<ColumnSpe
   std::vector<Column> resolved;
   for (size_t i = 0; i < columns.size(); ++i) {
     const ColumnSpec& spec = columns[i];
+    if (spec.Computed()) {
+      const auto type = ComputedType(spec, table, catalog_, findings_);
+      if (type && keys.columns[i]) {
+        resolved.push_back({*keys.columns[i], "", "", type->type_oid, spec.expression});
+      }
+      continue;
+    }
     const std::string& name = spec.column.column;
     const CatalogColumn* column = ColumnOf(table, name);
     const std::optional<CatalogColumn> system = column ? std::nullopt : SystemColumn(name);
@@ -225,6 +244,13 @@ void DocumentResolver::ResolveRelation(const NodeSpec& spec, const CatalogTable*
   if (spec.junction) {
     junction_table = FindTable(spec.junction->table, spec.junction->path, spec.junction->path);
     if (junction_table == nullptr) return;
+  }
+  if (spec.polymorphic) {
+    const TypeMatch::On on = spec.polymorphic->match.on;
+    const CatalogTable* holder = on == TypeMatch::On::kChild    ? table
+                                 : on == TypeMatch::On::kParent ? parent_table
+                                                                : junction_table;
+    if (holder != nullptr) ResolvePolymorphic(spec, *holder, catalog_, node, findings_);
   }
   if (parent_table == nullptr || table == nullptr) return;  // reported where it is missing
   if (junction_table != nullptr) {

@@ -43,6 +43,9 @@ class SchemaFile {
   // REQUIRES: ok(). Tables, views and junctions named by the documents of `database`, sorted, each
   // once.
   std::vector<TableName> TablesNamed(const std::string& database) const;
+  // REQUIRES: ok(). What the documents of `database` let PostgreSQL compute, filter and order by:
+  // it has to be asked about each before Resolve.
+  std::vector<Expression> Expressions(const std::string& database) const;
   // REQUIRES: ok(). Index of the first document: the default names of slot and pipeline derive from
   // it.
   std::string FirstIndex() const;

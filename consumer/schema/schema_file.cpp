@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "consumer/schema/file_data.h"
+#include "consumer/schema/resolve_rows.h"
 #include "consumer/schema/schema.h"
 
 namespace schema {
@@ -11,7 +12,36 @@ namespace {
 void AddTables(const NodeSpec& node, std::set<TableName>* tables) {
   tables->insert(node.table);
   if (node.junction) tables->insert(node.junction->table);
+  for (const BaseTableSpec& base : node.base_tables) tables->insert(base.table);
   for (const NodeSpec& child : node.children) AddTables(child, tables);
+}
+
+void AddExpressions(const NodeSpec& node, const NodeSpec* parent,
+                    std::set<Expression>* expressions) {
+  const auto add = [&](const TableName& table, std::string sql, Expression::Use use) {
+    expressions->insert({table, std::move(sql), use});
+  };
+  for (const ColumnSpec& column : node.columns) {
+    if (column.Computed()) add(node.table, column.expression, Expression::Use::kValue);
+  }
+  if (!node.where.empty()) add(node.table, node.where, Expression::Use::kCondition);
+  if (const std::string sql = ListedValuesSql(node); !sql.empty()) {
+    add(node.table, sql, Expression::Use::kCondition);
+  }
+  for (const OrderBySpec& order : node.order_by) {
+    add(node.table, QuotedIdentifier(order.by.column), Expression::Use::kOrder);
+  }
+  if (node.polymorphic) {
+    const TypeMatch::On on = node.polymorphic->match.on;
+    if (on == TypeMatch::On::kChild) {
+      add(node.table, TypeMatchSql(*node.polymorphic), Expression::Use::kCondition);
+    } else if (on == TypeMatch::On::kParent && parent != nullptr) {
+      add(parent->table, TypeMatchSql(*node.polymorphic), Expression::Use::kCondition);
+    } else if (on == TypeMatch::On::kThrough && node.junction) {
+      add(node.junction->table, TypeMatchSql(*node.polymorphic), Expression::Use::kCondition);
+    }
+  }
+  for (const NodeSpec& child : node.children) AddExpressions(child, &node, expressions);
 }
 
 }  // namespace
@@ -48,6 +78,14 @@ std::vector<TableName> SchemaFile::TablesNamed(const std::string& database) cons
     if (document.database == database) AddTables(document.root, &tables);
   }
   return {tables.begin(), tables.end()};
+}
+
+std::vector<Expression> SchemaFile::Expressions(const std::string& database) const {
+  std::set<Expression> expressions;
+  for (const DocumentSpec& document : data_->documents) {
+    if (document.database == database) AddExpressions(document.root, nullptr, &expressions);
+  }
+  return {expressions.begin(), expressions.end()};
 }
 
 std::string SchemaFile::FirstIndex() const { return data_->documents.front().index; }

@@ -157,13 +157,6 @@ TEST(ParseRelationship, AsksWhichWayASelfReferenceGoes) {
                              "\"foreign_key\""});
 }
 
-TEST(ParseRelationship, RefusesPolymorphicByName) {
-  EXPECT_EQ(
-      OfParse(WithChild("book", Child("review", R"(, "polymorphic": {"column": "x"})"))),
-      Strings{kChild +
-              ".relationship.polymorphic: \"polymorphic\" is not supported yet by this version"});
-}
-
 TEST(ParseTransform, RefusesAnUnknownTransform) {
   EXPECT_EQ(OfParse(Document(R"({"table": "book", "transform": {"renames": {}}})")),
             Strings{kNode +
