@@ -1,4 +1,5 @@
-"""Random schema files over random databases: the program's documents equal those of an oracle in plain SQL (harness/random_oracle.py).
+"""Random schema files over random databases: the program's documents equal those of an oracle in plain SQL (harness/random_oracle.py),
+after the load and, with every second seed, after random transactions.
 
 PGSYNC_RANDOM_SCHEMAS=N     seeds to try (default 40; each is one database with a file of several documents)
 PGSYNC_RANDOM_SEED=S        the first of them (default 1)
@@ -11,7 +12,7 @@ import random
 
 import pytest
 
-from harness import random_case, random_database, random_minimise, random_oracle, random_schema
+from harness import random_case, random_changes, random_database, random_minimise, random_oracle, random_schema
 
 COUNT = int(os.environ.get("PGSYNC_RANDOM_SCHEMAS", "40"))
 FIRST = int(os.environ.get("PGSYNC_RANDOM_SEED", "1"))
@@ -29,7 +30,9 @@ def runner(postgres, root):
 def case_of(seed):
     rng = random.Random(f"schemas {seed}")
     database = random_database.make(rng)
-    return random_case.Case(database, random_schema.make(rng, database, random_case.DATABASE, FEATURES))
+    schema = random_schema.make(rng, database, random_case.DATABASE, FEATURES)
+    changes = random_changes.make(rng, database) if seed % 2 else []
+    return random_case.Case(database, schema, changes)
 
 
 def test_documents_equal_the_oracle(runner):
@@ -41,7 +44,7 @@ def test_documents_equal_the_oracle(runner):
             print(f"seed {seed}: {problem.text}")
             failed.append(seed)
             runner.keep(f"seed-{seed}", case, problem, minimise=len(failed) <= 3)
-    print(f"{COUNT} seeds from {FIRST} on: {runner.documents} documents compared, {runner.nodes} nodes")
+    print(f"{COUNT} seeds from {FIRST} on: {runner.documents} documents compared, {runner.nodes} nodes, {runner.changes} statements followed")
     assert not failed, f"seeds that fail: {failed}; try PGSYNC_RANDOM_SEED={failed[0]} PGSYNC_RANDOM_SCHEMAS=1; kept in {runner.kept}"
     assert runner.documents > COUNT * 20, "too few documents for a test"
 

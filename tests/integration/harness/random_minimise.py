@@ -11,7 +11,7 @@ def minimise(case, problem, run, seconds):
     end, changed = time.monotonic() + seconds, True
     while changed:
         changed = False
-        for step in (documents, subtrees, tables, rows, options, columns, shapes):
+        for step in (documents, changes, subtrees, tables, rows, options, columns, shapes):
             for smaller in successive(step, case):
                 if time.monotonic() > end:
                     return case, problem
@@ -31,7 +31,7 @@ def attempt(run, case):
 
 def signature(problem):
     """The kind of a failure without names and numbers."""
-    if problem.kind == "difference":
+    if problem.kind.startswith("difference"):
         return problem.kind
     return re.sub(r'"[^"]*"|\[\d+\]|\d+|schema\.json\S*', "", "\n".join(problem.text.splitlines()[:1]))
 
@@ -62,6 +62,17 @@ def documents(case):
         children = document["nodes"].get("children") or []
         for j in range(len(children) if len(children) > 1 else 0):
             yield lambda c, i=i, j=j: c.schema[i]["nodes"].__setitem__("children", [c.schema[i]["nodes"]["children"][j]])
+
+
+def changes(case):
+    if len(case.changes) > 3:
+        yield lambda c: c.changes.__delitem__(slice(0, len(c.changes) // 2))
+        yield lambda c: c.changes.__delitem__(slice(len(c.changes) // 2, None))
+    for i, transaction in enumerate(case.changes):
+        if len(case.changes) > 1:
+            yield lambda c, i=i: c.changes.pop(i)
+        for j in range(len(transaction) if len(transaction) > 1 else 0):
+            yield lambda c, i=i, j=j: c.changes[i].pop(j)
 
 
 def node_paths(case):

@@ -4,7 +4,7 @@ What may be used beyond the simple language is chosen by name, so that a failure
 """
 from . import random_transform, random_types as types
 from .random_database import column_of, full_name, index_of, q
-from .random_oracle import column_key
+from .random_oracle import column_key, is_path
 
 FEATURES = {"where", "soft_delete", "order_by", "limit", "exclude", "computed", "polymorphic", "id", "base_tables", "replace", "concat", "move", "inner_rename"}
 # What the program takes already; the others are for PGSYNC_RANDOM_FEATURES until it does.
@@ -91,7 +91,7 @@ class Maker:
             document = {"database": self.name, "index": f"random-{i}"}
             if rng.random() < 0.3:
                 document["empty_array"] = rng.choice(["null", "empty", "empty"])
-            self.moved = set()
+            self.moves, self.arrays = [], 0
             document["nodes"] = self.node(root, None, len(root["rows"]), 1, None)
             if self.chance("id", 0.3):
                 self.choose_id(document, root)
@@ -126,6 +126,8 @@ class Maker:
         if relationship:
             node["relationship"] = relationship
         scalar = relationship is not None and relationship["variant"] == "scalar"
+        is_array = relationship is not None and (relationship["type"] == "one_to_many" or "through_tables" in relationship)
+        self.arrays += is_array
         columns = self.columns(table, scalar)
         if columns is not None:
             node["columns"] = columns
@@ -136,7 +138,10 @@ class Maker:
         self.restrict(node, table, relationship)
         if not scalar and depth < 5:
             self.children(node, table, rows, depth)
-        random_transform.add(rng, node, table, self.features, scalar)
+        self.arrays -= is_array
+        keys = {column_key(e, table): kind_of(e, table) for e in column_entries(node, table)[:1 if scalar else None]}
+        keys.update((c.get("label") or c["table"], "scalar child" if c["relationship"]["variant"] == "scalar" else "child") for c in node.get("children") or [])
+        random_transform.add(rng, node, keys, self.features, scalar, self.arrays + is_array, self.moves)
         return node
 
     def children(self, node, table, rows, depth):
@@ -281,6 +286,15 @@ def column_entries(node, table):
         without = node.get("exclude") or []
         return [c["name"] for c in table["columns"] if c["name"] not in without] + entries
     return entries
+
+
+def kind_of(entry, table):
+    """The type of what a column entry gives."""
+    if isinstance(entry, dict):
+        return "text"
+    if is_path(entry, table):
+        return "text" if ">>" in entry else "jsonb"
+    return column_of(table, entry)["type"]
 
 
 def condition(rng, table, depth=0):
