@@ -1,9 +1,11 @@
 // pgsync-consumer: keeps Elasticsearch or OpenSearch documents in step with PostgreSQL tables.
 // The spine: command line and environment -> logger and signals -> the command -> exit status.
 #include <cstdio>
+#include <utility>
 
 #include "consumer/app/commands.h"
 #include "consumer/app/config.h"
+#include "consumer/app/databases.h"
 #include "consumer/app/signals.h"
 #include "consumer/app/typed_command.h"
 #include "consumer/base/log.h"
@@ -11,10 +13,8 @@
 
 namespace {
 
-base::Status Execute(const app::Config& config, base::StopSignal& drain, base::Logger& log) {
+base::Status ExecuteOn(const app::Config& config, base::Logger& log) {
   switch (config.command) {
-    case app::Command::kRun:
-      return app::CommandRun(config, drain, log);
     case app::Command::kPreview:
       return app::CommandPreview(config, log);
     case app::Command::kValidate:
@@ -27,8 +27,18 @@ base::Status Execute(const app::Config& config, base::StopSignal& drain, base::L
       return app::CommandTeardown(config, log);
     case app::Command::kStatus:
       return app::CommandStatus(config, log);
+    case app::Command::kRun:
+      break;
   }
   return base::Fatal("a command that nobody executes");
+}
+
+base::Status Execute(const app::Config& config, base::StopSignal& drain, base::Logger& log) {
+  auto configs = app::ConfigsByDatabase(config);
+  if (!configs) return std::move(configs).error();
+  if (config.command == app::Command::kRun) return app::CommandRun(*configs, drain, log);
+  return app::OneAfterAnother(*configs,
+                              [&](const app::Config& one) { return ExecuteOn(one, log); });
 }
 
 int Report(const base::Status& status) {

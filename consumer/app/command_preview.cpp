@@ -1,4 +1,7 @@
-// `preview --id ID`: builds documents as the daemon would, and prints them instead of writing them.
+// `preview`: builds documents as the daemon would, by id or the first N of every index, and prints
+// them instead of writing them.
+#include <algorithm>
+#include <cstdint>
 #include <cstdio>
 #include <utility>
 
@@ -7,15 +10,18 @@
 #include "consumer/app/commands.h"
 #include "consumer/app/setup.h"
 #include "consumer/assemble/builder.h"
+#include "consumer/assemble/load_plan.h"
 
 namespace app {
 namespace {
 
 using base::Status;
 
+constexpr uint32_t kFewestRows = 100;
+
 // The parts of an id as JoinId made it. Only for what a person typed: the daemon never takes an id
 // apart.
-std::vector<std::string> SplitId(const std::string& id, size_t parts) {
+std::vector<std::string> SplitJoined(const std::string& id, size_t parts) {
   if (parts == 1) return {id};
   std::vector<std::string> split(1);
   for (size_t i = 0; i < id.size(); ++i) {
@@ -28,6 +34,30 @@ std::vector<std::string> SplitId(const std::string& id, size_t parts) {
     }
   }
   return split;
+}
+
+// The same for an id made by a template: `texts` stand around its parts.
+std::vector<std::string> SplitTemplate(const std::string& id,
+                                       const std::vector<std::string>& texts) {
+  std::vector<std::string> split;
+  if (!id.starts_with(texts.front())) return split;
+  size_t at = texts.front().size();
+  for (size_t i = 1; i < texts.size(); ++i) {
+    const bool last = i + 1 == texts.size();
+    const size_t end =
+        last ? id.size() - std::min(id.size(), texts[i].size()) : id.find(texts[i], at);
+    if (end == std::string::npos || end < at || id.compare(end, texts[i].size(), texts[i]) != 0) {
+      return {};
+    }
+    split.push_back(id.substr(at, end - at));
+    at = end + texts[i].size();
+  }
+  return split;
+}
+
+std::vector<std::string> SplitId(const std::string& id, const schema::DocumentTree& tree) {
+  return tree.id_texts.empty() ? SplitJoined(id, tree.id_columns.size())
+                               : SplitTemplate(id, tree.id_texts);
 }
 
 // Can the parts be values of the document's key? "abc" is no integer, and so nobody's id. Asked of
@@ -55,15 +85,80 @@ std::string NoSuchRow(const schema::DocumentTree& tree) {
                      key);
 }
 
+// Prints documents up to `most`, and counts them.
+class Printer {
+ public:
+  explicit Printer(size_t most) : most_(most) {}
+
+  Status Print(const assemble::Built& built) {
+    for (const model::Unmade& unmade : built.request.unmade) {
+      std::fprintf(stderr, "document \"%s\" cannot be made: %s\n", unmade.id.c_str(),
+                   unmade.reason.c_str());
+    }
+    for (const model::BulkItem& item : built.request.items) {
+      if (item.kind != model::BulkItem::Kind::kIndex || printed_ == most_) continue;
+      ++printed_;
+      const std::string_view document = built.request.Document(item);
+      std::printf("%.*s\n", static_cast<int>(document.size()), document.data());
+    }
+    return {};
+  }
+  size_t printed() const { return printed_; }
+  bool Full() const { return printed_ == most_; }
+
+ private:
+  const size_t most_;
+  size_t printed_ = 0;
+};
+
+// In order of the key, a few at a time: rows that `where` leaves out give no document.
+Status PrintFirst(pg::Connection& connection, assemble::Builder& builder,
+                  const schema::DocumentTree& tree, uint32_t first) {
+  Printer printer(first);
+  std::vector<std::string> after;
+  do {
+    auto range = assemble::NextRange(connection, tree, std::max(first, kFewestRows), after);
+    if (!range) return std::move(range).error();
+    after = range->through_key;
+    auto built = builder.BuildRange(
+        &*range, {}, [&](assemble::Built documents) { return printer.Print(documents); });
+    if (!built) return built;
+  } while (!printer.Full() && !after.empty());
+  if (printer.printed() == 0) {
+    fmt::print(stderr, "index {}: {} has no rows{}\n", tree.index,
+               schema::ToString(tree.nodes[0].table),
+               tree.nodes[0].filter.empty() ? "" : " that its filter admits");
+  }
+  return {};
+}
+
+Status PrintById(pg::Connection& connection, assemble::Builder& builder,
+                 const std::vector<schema::DocumentTree>& trees, const std::string& id) {
+  Printer printer(SIZE_MAX);
+  std::string reasons;
+  for (const schema::DocumentTree& tree : trees) {
+    reasons += (reasons.empty() ? "" : "; ") + NoSuchRow(tree);
+    std::vector<std::string> key = SplitId(id, tree);
+    if (key.size() != tree.id_columns.size()) continue;
+    auto possible = CanBeKey(connection, tree, key);
+    if (!possible) return std::move(possible).error();
+    if (!*possible) continue;
+    // A root touch has its values in the order of the entry point's columns, which is the order
+    // of the id.
+    Status built =
+        builder.BuildTouched({{tree.number, 0, {key.begin(), key.end()}}}, {},
+                             [&](assemble::Built documents) { return printer.Print(documents); });
+    if (!built) return built;
+  }
+  if (printer.printed() > 0) return {};
+  return base::Fatal(fmt::format("no document has the _id \"{}\": {}", id, reasons));
+}
+
 }  // namespace
 
 Status CommandPreview(const Config& config, base::Logger& log) {
-  if (config.ids.empty()) {
-    return base::Usage("preview needs --id ID: the _id of a document, as the index has it");
-  }
   auto schema = LoadResolvedSchema(config);
   if (!schema) return schema.error();
-
   auto connection = pg::Connection::Open(config.postgres, schema->database);
   if (!connection) return std::move(connection).error();
   base::StopSignal stop;
@@ -73,35 +168,16 @@ Status CommandPreview(const Config& config, base::Logger& log) {
   settings.database = schema->database;
   assemble::Builder builder(std::move(settings), schema->trees, stop, log, metrics);
 
-  size_t found = 0;
-  const auto print = [&](assemble::Built built) -> Status {
-    for (const model::BulkItem& item : built.request.items) {
-      if (item.kind != model::BulkItem::Kind::kIndex) continue;
-      ++found;
-      const std::string_view document = built.request.Document(item);
-      std::printf("%.*s\n", static_cast<int>(document.size()), document.data());
-    }
-    return {};
-  };
   for (const std::string& id : config.ids) {
-    const size_t before = found;
-    for (const schema::DocumentTree& tree : schema->trees) {
-      std::vector<std::string> key = SplitId(id, tree.id_columns.size());
-      if (key.size() != tree.id_columns.size()) continue;
-      auto possible = CanBeKey(*connection, tree, key);
-      if (!possible) return std::move(possible).error().While(fmt::format("document \"{}\"", id));
-      if (!*possible) continue;
-      // A root touch has its values in the order of the entry point's columns, which is the order
-      // of the id.
-      Status built = builder.BuildTouched({{tree.number, 0, std::move(key)}}, {}, print);
-      if (!built) return std::move(built).error().While(fmt::format("document \"{}\"", id));
+    Status printed = PrintById(*connection, builder, schema->trees, id);
+    if (!printed) {
+      return std::move(printed).error().While(fmt::format("document \"{}\"", id));
     }
-    if (found == before) {
-      std::string reasons;
-      for (const schema::DocumentTree& tree : schema->trees) {
-        reasons += (reasons.empty() ? "" : "; ") + NoSuchRow(tree);
-      }
-      return base::Fatal(fmt::format("no document has the _id \"{}\": {}", id, reasons));
+  }
+  for (const schema::DocumentTree& tree : schema->trees) {
+    if (config.first == 0) break;
+    if (auto printed = PrintFirst(*connection, builder, tree, config.first); !printed) {
+      return printed;
     }
   }
   return {};

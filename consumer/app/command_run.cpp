@@ -8,6 +8,7 @@
 
 #include "consumer/app/bootstrap.h"
 #include "consumer/app/commands.h"
+#include "consumer/app/databases.h"
 #include "consumer/app/http_page.h"
 #include "consumer/app/pipeline.h"
 #include "consumer/app/preflight.h"
@@ -156,9 +157,9 @@ PipelineSettings SettingsOf(const Config& config, const ResolvedSchema& schema) 
   return settings;
 }
 
-}  // namespace
-
-Status CommandRun(const Config& config, base::StopSignal& drain, base::Logger& log) {
+// One database's share of the file, until it ends.
+Status RunDatabase(const Config& config, base::StopSignal& drain, base::Logger& log,
+                   base::Metrics& metrics) {
   if (config.create) {
     if (auto status = Bootstrap(config, true, stderr); !status) return status;
   }
@@ -188,24 +189,30 @@ Status CommandRun(const Config& config, base::StopSignal& drain, base::Logger& l
   auto states = PrepareStates(*target, schema->trees, *origin, log);
   if (!states) return states.error();
   if (auto status = CheckNotAhead(*connection, schema->trees, *states); !status) return status;
-  base::Metrics metrics;
-  std::unique_ptr<HttpPage> page;
-  if (config.http) {
-    auto started = HttpPage::Start(
-        *config.http, {&metrics,
-                       [&]() -> std::optional<std::string> {
-                         return drain.Requested() ? std::optional<std::string>("stopping")
-                                                  : std::nullopt;
-                       },
-                       [&] { return metrics.PrometheusText(); }});
-    if (!started) return started.error();
-    page = std::move(*started);
-  }
   log.Info("run", fmt::format("{} -> {} -> {}, {} workers", ToDisplay(config.postgres),
                               ToDisplay(config.queue), target->Describe(), config.workers));
   const PipelineSettings settings = SettingsOf(config, *schema);
   return RunPipeline(settings, schema->trees, *target, *queue, std::move(*states), drain, log,
                      metrics);
+}
+
+}  // namespace
+
+Status CommandRun(const std::vector<Config>& configs, base::StopSignal& drain, base::Logger& log) {
+  base::Metrics metrics;
+  std::unique_ptr<HttpPage> page;
+  if (const auto& address = configs.front().http) {
+    auto started = HttpPage::Start(*address, {&metrics,
+                                              [&]() -> std::optional<std::string> {
+                                                return drain.Requested()
+                                                           ? std::optional<std::string>("stopping")
+                                                           : std::nullopt;
+                                              },
+                                              [&] { return metrics.PrometheusText(); }});
+    if (!started) return started.error();
+    page = std::move(*started);
+  }
+  return SideBySide(configs, drain, log, metrics, RunDatabase);
 }
 
 }  // namespace app

@@ -29,10 +29,12 @@ void PrintMissingIndexes(const ResolvedSchema& resolved) {
 base::Status CommandValidate(const Config& config, base::Logger&) {
   auto file = ReadSchemaFile(config);
   if (!file) return std::move(file).error();
-  PrintFindings(file->findings());
+  if (config.print_file_findings) PrintFindings(file->findings());
   if (!file->ok()) return Invalid(config);
   if (config.offline) {
-    fmt::print("{}: valid as far as can be told without the database\n", config.schema_path);
+    if (config.print_file_findings) {
+      fmt::print("{}: valid as far as can be told without the database\n", config.schema_path);
+    }
     return {};
   }
 
@@ -49,7 +51,11 @@ base::Status CommandValidate(const Config& config, base::Logger&) {
   PrintFindings(resolved->findings);
   if (schema::HasErrors(resolved->findings)) return Invalid(config);
   PrintMissingIndexes(*resolved);
-  fmt::print("{}: valid\n", config.schema_path);
+  if (config.several_databases) {
+    fmt::print("{}: valid for database {}\n", config.schema_path, resolved->database);
+  } else {
+    fmt::print("{}: valid\n", config.schema_path);
+  }
   return {};
 }
 

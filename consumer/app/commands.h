@@ -1,7 +1,9 @@
 // The commands, one function each: `pgsync-consumer <command> schema.json`. They print their result
 // to standard output, findings and logs to standard error, and return the error that decides the
-// exit status (ExitStatus).
+// exit status (ExitStatus). Each works on one database (Config::database); `run` on all at once.
 #pragma once
+
+#include <vector>
 
 #include "consumer/app/config.h"
 #include "consumer/base/log.h"
@@ -10,7 +12,9 @@
 
 namespace app {
 
-base::Status CommandRun(const Config& config, base::StopSignal& drain, base::Logger& log);
+// REQUIRES: !configs.empty(); they differ in the database only.
+base::Status CommandRun(const std::vector<Config>& configs, base::StopSignal& drain,
+                        base::Logger& log);
 base::Status CommandPreview(const Config& config, base::Logger& log);
 base::Status CommandValidate(const Config& config, base::Logger& log);
 base::Status CommandPlan(const Config& config, base::Logger& log);

@@ -28,6 +28,7 @@ constexpr std::string_view kVersion = "0.1.0";
 
 constexpr size_t kSlotNameBytes = 63;  // NAMEDATALEN - 1
 constexpr int kMostWorkers = 256;
+constexpr int kMostPreviewed = 1'000'000;
 
 std::string VersionText();
 base::Status ReadSchemaPath(const Arguments& arguments, const Environment& environment,
@@ -89,13 +90,20 @@ base::Result<Invocation> ParseConfig(std::span<const std::string> arguments,
   config.offline = given.offline;
   config.ask_password = given.password;
   config.ids = given.ids;
+  config.database = given.database.value_or("");
+  config.skip_plugins = given.skip_plugins;
+  config.explain = given.explain;
   config.target_given = given.target.has_value();
   config.queue_given = given.queue.has_value();
   if (given.apply && given.no_create) {
     return base::Usage("--apply and --no-create exclude each other");
   }
-  if (config.command == Command::kPreview && config.ids.empty()) {
-    return base::Usage("preview: which document? Give its id: --id ID (may be repeated)");
+  if (given.first) {
+    auto first = ParseInteger("--first", *given.first, 1, kMostPreviewed);
+    if (!first) return std::move(first).error();
+    config.first = static_cast<uint32_t>(*first);
+  } else if (config.ids.empty()) {
+    config.first = 1;
   }
   if (auto s = ReadEnvironmentRules(environment, &config); !s) return std::move(s).error();
   if (auto s = ReadRole(given); !s) return std::move(s).error();

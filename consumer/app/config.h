@@ -58,6 +58,10 @@ struct Config {
   Command command = Command::kRun;
   std::string schema_path;
 
+  std::string database;             // the one to work on; "" = of all documents of the file
+  bool several_databases = false;   // the file has others, too
+  bool print_file_findings = true;  // what is wrong with the file itself is said once
+
   pg::Target postgres;
   std::string maintenance_database = "postgres";
   std::string work_mem;  // PG_WORK_MEM: for `SET work_mem` of connections that read documents; "" =
@@ -88,8 +92,11 @@ struct Config {
   bool apply = false;            // bootstrap: execute the remedies
   bool yes = false;              // teardown: do not ask
   bool offline = false;          // validate: without the database
+  bool skip_plugins = false;     // build documents without the plugins that the file names
   bool ask_password = false;     // --password: main prompts before connecting
+  bool explain = false;          // plan: with the query plans of the server
   std::vector<std::string> ids;  // preview
+  uint32_t first = 0;            // preview: the first N documents of every index
 
   std::vector<std::string> notices;  // lines to log as warnings once the logger exists
 };

@@ -26,7 +26,7 @@ Commands:
   plan                        show tables, columns, replica identities, slot and index of every document
   bootstrap                   check server, slot and tables; print every remedy, or do it with --apply
   teardown                    remove the slot, the indices and the queue of SCHEMA
-  preview                     build the documents given by --id and print them
+  preview                     build documents (by --id, or --first N) and print them
   status                      show slot, queue and target on one screen
   help                        print this text
 )";
@@ -95,6 +95,8 @@ const std::map<std::string, std::vector<Command>>& OptionCommands() {
       {"--no-create", {Command::kBootstrap}},
       {"--yes", {Command::kTeardown, Command::kBootstrap}},
       {"--id", {Command::kPreview}},
+      {"--first", {Command::kPreview}},
+      {"--explain", {Command::kPlan}},
   };
   return commands;
 }
@@ -175,6 +177,13 @@ void Define(CLI::App& app, Raw& raw) {
                  "REDIS_HOST …, else memory:)")
       ->type_name("URL")
       ->group(what);
+  app.add_option("--database", to.database,
+                 "only the documents of this database of SCHEMA (default: all)")
+      ->type_name("NAME")
+      ->group(what);
+  app.add_flag("--skip-plugins", to.skip_plugins,
+               "build documents without the plugins that SCHEMA names")
+      ->group(what);
   app.add_option("--name", to.name,
                  "name of this pipeline (default: <database>_<index> of the first document)")
       ->type_name("NAME")
@@ -232,6 +241,10 @@ void Define(CLI::App& app, Raw& raw) {
   app.add_flag("--apply", to.apply, "bootstrap: execute the remedies, then check again")
       ->group(others);
   app.add_flag("--yes", to.yes, "teardown: do not ask")->group(others);
+  app.add_flag("--explain", to.explain, "plan: with the server's query plans")->group(others);
+  app.add_option("--first", to.first, "preview: the first N documents of every index")
+      ->type_name("N")
+      ->group(others);
   app.add_option("--id", to.ids, "preview: id of a document, may be repeated")
       ->type_name("ID")
       ->group(others)

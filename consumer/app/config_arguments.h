@@ -22,14 +22,16 @@ struct Arguments {
   bool password = false;
 
   std::optional<std::string> target, queue;
-  std::optional<std::string> name, slot, role, workers;
+  std::optional<std::string> database, name, slot, role, workers;
   std::optional<std::string> spool_dir, spool_memory;
   std::optional<std::string> http, log_format, log_level;
   bool verbose = false;
 
   bool once = false, bootstrap = false, polling = false, producer = false, consumer = false;
   bool apply = false, teardown = false, no_create = false, yes = false, offline = false;
+  bool skip_plugins = false, explain = false;
   std::vector<std::string> ids;
+  std::optional<std::string> first;
   std::vector<std::string> notices;  // accepted for PGSync's sake, without effect
 };
 

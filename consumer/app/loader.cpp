@@ -85,14 +85,9 @@ Status Loader::LoadDocument(const schema::DocumentTree& tree) {
   while (!context_.board.WaitAllDone(tree.number, milliseconds(100))) {
     if (context_.drain.Requested() || generation_() != generation) return {};
   }
-  // A rewrite moves rows without a word in the stream, perhaps from pages not yet read to pages
-  // that were. (Materialized views are rewritten by every refresh, and nothing tells of their
-  // changes.)
-  if (!plan->ByKey() && tree.nodes[0].kind != 'm') {
-    auto still = assemble::LoadPlan::Restore(*connection, tree, plan->ToText());
-    if (!still) return still.error();
-    if (!*still) return {};  // the next try finds the same, says so and begins again
-  }
+  auto holds = plan->Holds(*connection, tree);
+  if (!holds) return holds.error();
+  if (!*holds) return {};  // the next try finds the same, says so and begins again
   context_.board.SetComplete(tree.number);
   context_.log.Info("load", fmt::format("index {}: loaded, {} documents", tree.index,
                                         context_.board.Progress(tree.number).documents));

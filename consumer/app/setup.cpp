@@ -31,19 +31,17 @@ Result<schema::SchemaFile> ReadSchemaFile(const Config& config) {
     return value ? std::optional<std::string>(value) : std::nullopt;
   };
   const size_t slash = path.rfind('/');
-  schema::SchemaFile parsed =
-      schema::Parse(text, slash == std::string::npos ? path : path.substr(slash + 1), environment);
-  if (parsed.ok() && parsed.Databases().size() > 1) {
-    return base::Usage(
-        fmt::format("{} names {} databases; this version serves one database per file: split it",
-                    path, parsed.Databases().size()));
-  }
-  return parsed;
+  return schema::Parse(text, slash == std::string::npos ? path : path.substr(slash + 1),
+                       environment);
+}
+
+std::string DatabaseOf(const Config& config, const schema::SchemaFile& file) {
+  return config.database.empty() ? file.Databases().front() : config.database;
 }
 
 Result<pg::Connection> Connect(const Config& config, const schema::SchemaFile& file,
                                bool replication) {
-  auto connection = pg::Connection::Open(config.postgres, file.Databases().front(), replication);
+  auto connection = pg::Connection::Open(config.postgres, DatabaseOf(config, file), replication);
   if (!connection && connection.error().kind == base::ErrorKind::kReconnect) {
     // At start waiting helps nobody; while running it does, and there the kind stays.
     return base::Refused(connection.error().message +
@@ -55,9 +53,10 @@ Result<pg::Connection> Connect(const Config& config, const schema::SchemaFile& f
 Result<ResolvedSchema> ResolveSchema(const Config& config, const schema::SchemaFile& file,
                                      pg::Connection& connection) {
   ResolvedSchema resolved;
-  resolved.database = file.Databases().front();
-  resolved.slot = SlotName(config, resolved.database, file.FirstIndex(), false);
-  auto catalog = source::ReadCatalog(connection, file.TablesNamed(resolved.database));
+  resolved.database = DatabaseOf(config, file);
+  resolved.slot = SlotName(config, resolved.database, file.FirstIndex(), config.several_databases);
+  auto catalog = source::ReadCatalog(connection, file.TablesNamed(resolved.database),
+                                     file.Expressions(resolved.database));
   if (!catalog) return std::move(catalog).error().While("reading the catalog");
   resolved.catalog = std::move(*catalog);
   schema::Resolved made = schema::Resolve(file, resolved.database, resolved.catalog);
@@ -80,7 +79,7 @@ Result<ResolvedSchema> LoadResolvedSchema(const Config& config) {
   };
   auto file = ReadSchemaFile(config);
   if (!file) return file.error();
-  PrintFindings(file->findings());
+  if (config.print_file_findings) PrintFindings(file->findings());
   if (!file->ok()) return faulty(file->findings());
   auto connection = Connect(config, *file);
   if (!connection) return connection.error();

@@ -18,11 +18,14 @@
 
 namespace app {
 
-// Reads and checks the file without a database. kUsage when it cannot be read, or names several
-// databases; findings are the caller's to look at.
+// Reads and checks the file without a database. kUsage when it cannot be read; findings are the
+// caller's to look at.
 base::Result<schema::SchemaFile> ReadSchemaFile(const Config& config);
 
-// The file as seen by its database. Trees are numbered by their place in `trees`.
+// REQUIRES: file.ok(). The database to work on: Config::database, else the first of the file.
+std::string DatabaseOf(const Config& config, const schema::SchemaFile& file);
+
+// The file as seen by that database. Trees are numbered by their place in `trees`.
 struct ResolvedSchema {
   std::string database;
   std::string slot;  // its name: from the configuration, or the default
@@ -36,7 +39,7 @@ struct ResolvedSchema {
 base::Result<ResolvedSchema> ResolveSchema(const Config& config, const schema::SchemaFile& file,
                                            pg::Connection& connection);
 
-// REQUIRES: file.ok(). Opens a connection to the database of the file.
+// REQUIRES: file.ok(). Opens a connection to DatabaseOf().
 base::Result<pg::Connection> Connect(const Config& config, const schema::SchemaFile& file,
                                      bool replication = false);
 

@@ -54,6 +54,7 @@ std::string SchemaArguments(const Config& config) {
   const auto add = [&](std::string_view flag, std::string_view value) {
     arguments.append(" ").append(flag).append(" ").append(ForShell(value));
   };
+  if (config.several_databases) add("--database", config.database);
   if (!config.name.empty()) add("--name", config.name);
   if (!config.slot.empty()) add("--slot", config.slot);
   if (config.target_given) add("--target", ToDisplay(config.target));

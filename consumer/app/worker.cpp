@@ -156,14 +156,12 @@ Status Worker::RebuildAll(const model::Rebuild& rebuild, std::span<const uint32_
     if (auto status = builder_.BuildRange(&range, xids, emit); !status) return status;
     if (plan->ByKey() && after.empty()) break;
   }
-  if (!plan->ByKey() && tree.nodes[0].kind != 'm') {
-    auto still = assemble::LoadPlan::Restore(*connection, tree, plan->ToText());
-    if (!still) return still.error();
-    // What moved to pages that were read already was not built, and a sweep would delete it.
-    if (!*still) {
-      return base::Retry(fmt::format("{} was rewritten while its documents were built",
-                                     schema::ToString(tree.nodes[0].table)));
-    }
+  auto holds = plan->Holds(*connection, tree);
+  if (!holds) return holds.error();
+  // What moved to pages that were read already was not built, and a sweep would delete it.
+  if (!*holds) {
+    return base::Retry(fmt::format("{} was rewritten while its documents were built",
+                                   schema::ToString(tree.nodes[0].table)));
   }
   if (!rebuild.sweep) return {};
   if (!tree.versioned) {

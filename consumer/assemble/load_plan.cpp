@@ -158,22 +158,35 @@ model::LoadRange LoadPlan::Range(uint32_t document, uint32_t chunk) const {
   return range;
 }
 
+Result<bool> LoadPlan::Holds(pg::Connection& connection, const schema::DocumentTree& tree) const {
+  if (by_key_ || tree.nodes[0].kind == 'm') return true;
+  auto still = Restore(connection, tree, ToText());
+  if (!still) return std::move(still).error();
+  return still->has_value();
+}
+
 Result<model::LoadRange> LoadPlan::NextKeyRange(pg::Connection& connection,
                                                 const schema::DocumentTree& tree, uint32_t chunk,
                                                 const std::vector<std::string>& after) const {
+  auto range = NextRange(connection, tree, step_, after);
+  if (range) range->chunk = chunk;
+  return range;
+}
+
+Result<model::LoadRange> NextRange(pg::Connection& connection, const schema::DocumentTree& tree,
+                                   uint32_t rows, const std::vector<std::string>& after) {
   const std::vector<pg::Param> params(after.begin(), after.end());
-  auto rows = connection.Query(NextKeySql(tree, !after.empty(), step_), params);
-  if (!rows) {
-    return std::move(rows).error().While("planning the load of " +
-                                         schema::ToString(tree.nodes[0].table));
+  auto found = connection.Query(NextKeySql(tree, !after.empty(), rows), params);
+  if (!found) {
+    return std::move(found).error().While("reading the keys of " +
+                                          schema::ToString(tree.nodes[0].table));
   }
   model::LoadRange range;
   range.document = tree.number;
-  range.chunk = chunk;
   range.by_key = true;
   range.after_key = after;
-  if (rows->size() > 0) {
-    for (int c = 0; c < rows->columns(); ++c) range.through_key.emplace_back(rows->Cell(0, c));
+  if (found->size() > 0) {
+    for (int c = 0; c < found->columns(); ++c) range.through_key.emplace_back(found->Cell(0, c));
   }
   return range;
 }

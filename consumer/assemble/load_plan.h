@@ -44,6 +44,11 @@ class LoadPlan {
   // REQUIRES: !ByKey(), chunk < Chunks().
   model::LoadRange Range(uint32_t document, uint32_t chunk) const;
 
+  // Whether what it was planned for is still there as it was: a rewrite moves rows silently,
+  // perhaps from pages not yet read to pages that were. Always true of plans by key, and of
+  // materialized views, which every refresh rewrites and whose changes nothing announces.
+  base::Result<bool> Holds(pg::Connection& connection, const schema::DocumentTree& tree) const;
+
   // REQUIRES: ByKey(). The range that follows `after` (empty: the first). Its through_key is empty
   // when it is the last.
   base::Result<model::LoadRange> NextKeyRange(pg::Connection& connection,
@@ -55,5 +60,11 @@ class LoadPlan {
   uint32_t step_ = 0;  // pages, or rows by key, per chunk
   std::vector<HeapPart> heaps_;
 };
+
+// The range of the next `rows` root rows in order of the key, after `after` (empty: from the
+// first). Its through_key is empty when there are no more than these.
+base::Result<model::LoadRange> NextRange(pg::Connection& connection,
+                                         const schema::DocumentTree& tree, uint32_t rows,
+                                         const std::vector<std::string>& after);
 
 }  // namespace assemble

@@ -142,8 +142,10 @@ TEST(Options, BelongToTheirCommands) {
   EXPECT_TRUE(Parse({"validate", "--offline", "s.json"})->config.offline);
 }
 
-TEST(Options, PreviewNeedsIds) {
-  EXPECT_TRUE(Has(Wrong({"preview", "s.json"}), "--id"));
+TEST(Options, PreviewByIdOrTheFirst) {
+  EXPECT_EQ(Parse({"preview", "s.json"})->config.first, 1u);
+  EXPECT_EQ(Parse({"preview", "s.json", "--first", "20"})->config.first, 20u);
+  EXPECT_TRUE(Has(Wrong({"preview", "s.json", "--first", "none"}), "--first"));
   const auto parsed = Parse({"preview", "--id", "1|2", "s.json", "--id=-5"});
   ASSERT_TRUE(parsed) << parsed.error().message;
   EXPECT_EQ(parsed->config.ids, (std::vector<std::string>{"1|2", "-5"}));
