@@ -12,6 +12,7 @@
 
 #include "consumer/schema/column_path.h"
 #include "consumer/schema/json_fields.h"
+#include "consumer/schema/transform_spec.h"
 #include "consumer/schema/tree.h"
 
 namespace schema {
@@ -88,6 +89,7 @@ struct NodeSpec {
   std::optional<JunctionSpec> junction;
   std::optional<PolymorphicSpec> polymorphic;
   std::vector<std::pair<std::string, std::string>> rename;
+  TransformSpec transform;        // but for rename of its own keys, and mapping
   Json mapping = Json::object();  // of this node's keys, after rename
   std::vector<NodeSpec> children;
 

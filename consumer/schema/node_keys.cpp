@@ -3,30 +3,19 @@
 #include <algorithm>
 
 #include "consumer/base/nearest.h"
+#include "consumer/schema/transform_keys.h"
 
 namespace schema {
 namespace {
 
-// Something that gives a key: a column or a child.
-struct Source {
-  std::string written;        // as in the file, for messages
-  std::string before, after;  // rename
-};
-
-const Source* Find(const std::vector<Source>& sources, const std::string& before) {
-  const auto it = std::find_if(sources.begin(), sources.end(),
-                               [&](const Source& source) { return source.before == before; });
-  return it == sources.end() ? nullptr : &*it;
-}
-
-std::string BothGive(const Source& first, const Source& second) {
+std::string BothGive(const KeySource& first, const KeySource& second) {
   return "\"" + first.written + "\" and \"" + second.written + "\" both give the key \"" +
          second.after + "\"";
 }
 
-void Rename(const NodeSpec& node, std::vector<Source>* sources, Findings* findings) {
+void Rename(const NodeSpec& node, std::vector<KeySource>* sources, Findings* findings) {
   std::vector<std::string> names;
-  for (const Source& source : *sources) names.push_back(source.before);
+  for (const KeySource& source : *sources) names.push_back(source.before);
   for (const auto& [from, to] : node.rename) {
     const auto it = std::find(names.begin(), names.end(), from);
     if (it == names.end()) {
@@ -37,9 +26,9 @@ void Rename(const NodeSpec& node, std::vector<Source>* sources, Findings* findin
     }
   }
   for (const auto& [from, to] : node.rename) {
-    const Source* renamed = Find(*sources, from);
+    const KeySource* renamed = FindBefore(*sources, from);
     if (renamed == nullptr) continue;
-    for (const Source& other : *sources) {
+    for (const KeySource& other : *sources) {
       if (&other == renamed || other.after != renamed->after) continue;
       // Two renames to one name: said once, at the later one.
       const bool said_there = other.before != other.after && &other > renamed;
@@ -50,13 +39,31 @@ void Rename(const NodeSpec& node, std::vector<Source>* sources, Findings* findin
   }
 }
 
-void CheckMapping(const NodeSpec& node, const std::vector<Source>& sources, Findings* findings) {
+// What moves of the node and of those below it put into the document.
+void AddDestinations(const NodeSpec& node, std::vector<std::string>* keys) {
+  for (const MoveSpec& move : node.transform.move) keys->push_back(move.destination.front());
+  for (const NodeSpec& child : node.children) AddDestinations(child, keys);
+}
+
+void CheckMapping(const NodeSpec& node, const std::vector<KeySource>& sources,
+                  const Transform& transform, Findings* findings) {
   std::vector<std::string> keys;
-  for (const Source& source : sources) keys.push_back(source.after);
+  for (const KeySource& source : sources) keys.push_back(source.after);
+  for (const Concat& concat : transform.concat) keys.push_back(concat.destination);
+  std::vector<std::string> moved_here;
+  const bool root = node.path.find(".children[") == std::string::npos;
+  if (root) AddDestinations(node, &moved_here);
   for (const auto& [key, field] : node.mapping.items()) {
-    if (std::find(keys.begin(), keys.end(), key) != keys.end()) continue;
+    if (std::find(moved_here.begin(), moved_here.end(), key) != moved_here.end()) continue;
     const std::string path = node.path + ".transform.mapping." + key;
-    if (const Source* old = Find(sources, key)) {
+    if (std::find(keys.begin(), keys.end(), key) != keys.end()) {
+      const auto moved = std::find_if(transform.move.begin(), transform.move.end(),
+                                      [&key = key](const Move& move) { return move.key == key; });
+      if (moved == transform.move.end()) continue;
+      findings->Warning(path, "\"" + key + "\" is moved away; map it where it goes");
+      continue;
+    }
+    if (const KeySource* old = FindBefore(sources, key)) {
       findings->Error(path,
                       "\"" + key + "\" is renamed to \"" + old->after + "\"; use the new name");
     } else {
@@ -69,7 +76,7 @@ void CheckMapping(const NodeSpec& node, const std::vector<Source>& sources, Find
 
 NodeKeys KeysOf(const NodeSpec& node, const std::vector<ColumnSpec>& columns, Findings* findings) {
   constexpr size_t kNone = SIZE_MAX;
-  std::vector<Source> sources;
+  std::vector<KeySource> sources;
   std::vector<size_t> source_of_column(columns.size(), kNone), source_of_child;
   const size_t counting =
       node.variant == Variant::kScalar ? std::min<size_t>(columns.size(), 1) : columns.size();
@@ -82,7 +89,7 @@ NodeKeys KeysOf(const NodeSpec& node, const std::vector<ColumnSpec>& columns, Fi
       findings->Warning(child->path + ".label", "\"" + key +
                                                     "\" is also the key of a column; the child "
                                                     "wins, the column is left out");
-    } else if (const Source* other = Find(sources, key)) {
+    } else if (const KeySource* other = FindBefore(sources, key)) {
       findings->Error(column.path, BothGive(*other, {column.entry, key, key}));
     } else {
       source_of_column[i] = sources.size();
@@ -91,12 +98,13 @@ NodeKeys KeysOf(const NodeSpec& node, const std::vector<ColumnSpec>& columns, Fi
   }
   for (const NodeSpec& child : node.children) {
     source_of_child.push_back(sources.size());
-    sources.push_back({child.label, child.label, child.label});
+    sources.push_back({child.label, child.label, child.label, &child});
   }
   Rename(node, &sources, findings);
-  CheckMapping(node, sources, findings);
 
   NodeKeys keys;
+  keys.transform = TransformOf(node, sources, findings);
+  CheckMapping(node, sources, keys.transform, findings);
   for (const size_t source : source_of_column) {
     keys.columns.push_back(source == kNone ? std::nullopt : std::optional(sources[source].after));
   }

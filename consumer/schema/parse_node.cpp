@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "consumer/schema/moves.h"
 #include "consumer/schema/node_keys.h"
 #include "consumer/schema/parse_relationship.h"
 #include "consumer/schema/parse_rows.h"
@@ -13,9 +14,11 @@ namespace {
 
 const std::vector<KnownKey>& NodeKeyNames() {
   static const std::vector<KnownKey> keys = {
-      {"table"},       {"schema"},       {"columns"},   {"label"},      {"primary_key"},
-      {"base_tables", false}, {"relationship"}, {"transform"}, {"children"},   {"where"},
-      {"order_by"},    {"limit"},        {"exclude"},   {"soft_delete"}};
+      {"table"},        {"schema"},      {"columns"},
+      {"label"},        {"primary_key"}, {"base_tables", false},
+      {"relationship"}, {"transform"},   {"children"},
+      {"where"},        {"order_by"},    {"limit"},
+      {"exclude"},      {"soft_delete"}};
   return keys;
 }
 
@@ -178,7 +181,9 @@ NodeSpec ReadNode(const Json& node, const NodeSpec* parent, const std::string& p
 }  // namespace
 
 NodeSpec ReadRootNode(const Json& node, const std::string& path, Findings* findings) {
-  return ReadNode(node, nullptr, path, findings);
+  NodeSpec root = ReadNode(node, nullptr, path, findings);
+  CheckMoves(root, findings);
+  return root;
 }
 
 }  // namespace schema

@@ -1,4 +1,5 @@
-// The transforms of a node, offline: rename, and mapping (of the index body).
+// The transforms of a node, offline: replace, rename, concat, move, and mapping (of the index
+// body).
 #pragma once
 
 #include <string>
@@ -7,7 +8,7 @@
 
 namespace schema {
 
-// Fills rename and mapping of `node`. Whether the names exist is checked by KeysOf.
+// Fills rename, transform and mapping of `node`. Whether the names exist is checked by KeysOf.
 void ReadTransform(const Json& transform, const std::string& path, NodeSpec* node,
                    Findings* findings);
 

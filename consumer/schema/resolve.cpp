@@ -10,6 +10,7 @@
 #include "consumer/schema/file_data.h"
 #include "consumer/schema/fingerprint.h"
 #include "consumer/schema/index_body.h"
+#include "consumer/schema/moves.h"
 #include "consumer/schema/node_keys.h"
 #include "consumer/schema/resolve_join.h"
 #include "consumer/schema/resolve_rows.h"
@@ -65,6 +66,7 @@ DocumentTree DocumentResolver::Resolve() && {
   AddNode(document_.root, -1, nullptr, document_.root.label);
   AddId();
   AddEntries();
+  CheckDestinations(document_, tree_, findings_);
   tree_.index_body = IndexBody(document_, tree_);
   tree_.fingerprint = Fingerprint(tree_);
   return std::move(tree_);
@@ -96,6 +98,7 @@ uint32_t DocumentResolver::AddNode(const NodeSpec& spec, int32_t parent,
   } else {
     keys = CheckedKeys(spec, spec.columns);
   }
+  node.transform = std::move(keys.transform);
   if (parent >= 0) ResolveRelation(spec, parent_table, table, &node);
   for (size_t i = 0; i < spec.children.size(); ++i) {
     node.children.push_back(

@@ -1,6 +1,6 @@
 // TransformSpec: the transforms of one node as the user wrote them, before anybody looked whether
-// the names exist. Written by ReadTransform, turned into a Transform by TransformOf; private to this
-// room.
+// the names exist. Written by ReadTransform, turned into a Transform by TransformOf; private to
+// this room.
 #pragma once
 
 #include <string>

@@ -190,14 +190,6 @@ TEST(ParseTransform, LetsTwoKeysTradeNames) {
             Strings{});
 }
 
-TEST(ParseTransform, RefusesToRenameInsideJsonByName) {
-  EXPECT_EQ(
-      OfParse(Document(R"({"table": "book", "columns": ["doc"],
-                                 "transform": {"rename": {"doc": {"x": "y"}}}})")),
-      Strings{kNode + ".transform.rename.doc: \"rename\" inside a JSON column is not supported "
-                      "yet by this version"});
-}
-
 TEST(ParseTransform, RefusesToRenameAScalar) {
   EXPECT_EQ(OfParse(WithChild("book", R"({"table": "review", "columns": ["id"],
       "relationship": {"type": "one_to_many", "variant": "scalar"},

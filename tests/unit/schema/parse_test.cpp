@@ -90,8 +90,6 @@ TEST(Parse, RefusesWhatIsNotSupportedYetByName) {
                "error: schema.json[0].id: \"id\" is not supported yet by this version",
                "error: schema.json[0].plugins: \"plugins\" is not supported yet by this version",
                "error: schema.json[0].nodes.base_tables: \"base_tables\" is not supported yet "
-               "by this version",
-               "error: schema.json[0].nodes.transform.concat: \"concat\" is not supported yet "
                "by this version"}));
 }
 
