@@ -162,7 +162,7 @@ Result<Rows> Connection::Query(const std::string& sql) {
   ResultHandle result(PQexec(state_->raw(), sql.c_str()));
   const ExecStatusType status = PQresultStatus(result.get());
   if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK && status != PGRES_EMPTY_QUERY) {
-    return state_->Failure(result.get(), &sql_state_);
+    return QueryFailure(result.get());
   }
   return Rows(std::move(result));
 }
@@ -175,9 +175,17 @@ Result<Rows> Connection::Query(const std::string& sql, std::span<const Param> pa
                                    format == Format::kBinary ? 1 : 0));
   const ExecStatusType status = PQresultStatus(result.get());
   if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK && status != PGRES_EMPTY_QUERY) {
-    return state_->Failure(result.get(), &sql_state_);
+    return QueryFailure(result.get());
   }
   return Rows(std::move(result));
+}
+
+Error Connection::QueryFailure(const pg_result* result) {
+  const char* message = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : nullptr;
+  const char* position = result ? PQresultErrorField(result, PG_DIAG_STATEMENT_POSITION) : nullptr;
+  server_message_ = message ? message : "";
+  error_position_ = position ? std::strtoull(position, nullptr, 10) : 0;
+  return state_->Failure(result, &sql_state_);
 }
 
 Status Connection::BeginPipeline() {

@@ -90,6 +90,10 @@ class Connection {
 
   // SQLSTATE of the last failed call, "" if it was no server error.
   const std::string& SqlState() const { return sql_state_; }
+  // What the server said of the last failed Query: its own sentence, and the place in the
+  // statement, in characters from 1 (0 = none).
+  const std::string& ServerMessage() const { return server_message_; }
+  size_t ErrorPosition() const { return error_position_; }
   int ServerVersion() const;  // 150020
   bool Alive() const;
 
@@ -110,7 +114,11 @@ class Connection {
   struct State;
   explicit Connection(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
+  // The error of a failed Query.
+  base::Error QueryFailure(const pg_result* result);
   std::string sql_state_;
+  std::string server_message_;
+  size_t error_position_ = 0;
 };
 
 // 'text' with quotes doubled: for the replication grammar, which takes no parameters and knows no

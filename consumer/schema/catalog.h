@@ -19,7 +19,7 @@ struct CatalogColumn {
   bool not_null = false;
   bool generated = false;
   char type_kind = 'b';  // pg_type.typtype of the base type: b c e r m; of an array its elements'
-  uint32_t element_oid = 0;  // base type of an array's elements; 0 = no array
+  uint32_t element_oid = 0;  // type of an array's elements; 0 = no array
 };
 
 struct CatalogForeignKey {

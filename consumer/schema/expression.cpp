@@ -117,10 +117,10 @@ std::string Scanner::DollarQuoted() {
   if (end < text_.size() && StartsWord(text_[end])) {
     while (end < text_.size() && ContinuesWord(text_[end]) && text_[end] != '$') ++end;
   }
-  if (end >= text_.size() || text_[end] != '$') {  // a parameter: PostgreSQL refuses it
-    ++at_;
-    return "";
+  if (end < text_.size() && std::isdigit(static_cast<unsigned char>(text_[end]))) {
+    return "has a parameter; there is nothing to fill it with";
   }
+  if (end >= text_.size() || text_[end] != '$') return "has a \"$\" that begins no quote";
   const std::string_view tag = text_.substr(at_, end + 1 - at_);
   const size_t close = text_.find(tag, end + 1);
   if (close == std::string_view::npos) return "a " + std::string(tag) + " is not closed";

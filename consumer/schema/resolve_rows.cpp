@@ -20,8 +20,10 @@ const ExpressionFacts* FactsOf(const Expression& expression, const std::string& 
   }
   const ExpressionFacts& facts = it->second;
   if (facts.error.empty()) return &facts;
+  // In SQL of ours a place would tell nothing.
+  const bool of_the_file = path.ends_with(".where") || path.ends_with(".expression");
   const std::string at =
-      facts.position == 0 ? "" : " at character " + std::to_string(facts.position);
+      of_the_file && facts.position > 0 ? " at character " + std::to_string(facts.position) : "";
   findings->Error(path, facts.error + at);
   return nullptr;
 }

@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "consumer/source/expression_reader.h"
+
 namespace source {
 
 using base::Result;
@@ -133,7 +135,8 @@ Status CatalogReader::ReadColumns() {
       "      THEN pg_catalog.quote_ident(en.nspname) || '.' || pg_catalog.quote_ident(e.typname) "
       "        || '[]' "
       "    ELSE pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(t.typname) END, "
-      "  pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attgenerated <> '' "
+      "  pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attgenerated <> '', "
+      "  coalesce(e.typtype, t.typtype), coalesce(e.oid, 0) "
       "FROM pg_catalog.pg_attribute a "
       "  JOIN base b ON b.of = a.atttypid "
       "  JOIN pg_catalog.pg_type t ON t.oid = b.type AND t.typtype <> 'd' "
@@ -152,6 +155,8 @@ Status CatalogReader::ReadColumns() {
     column.declared_type = Text(*rows, i, 4);
     column.not_null = True(*rows, i, 5);
     column.generated = True(*rows, i, 6);
+    column.type_kind = rows->Cell(i, 7)[0];
+    column.element_oid = Oid(*rows, i, 8);
   }
   return {};
 }
@@ -237,10 +242,14 @@ Result<pg::Rows> CatalogReader::Query(const char* sql, std::string array) {
 
 }  // namespace
 
-Result<Catalog> ReadCatalog(pg::Connection& connection, const std::vector<TableName>& tables) {
+Result<Catalog> ReadCatalog(pg::Connection& connection, const std::vector<TableName>& tables,
+                            const std::vector<schema::Expression>& expressions) {
   auto catalog = CatalogReader(connection, tables).Read();
   if (!catalog) {
     return std::move(catalog).error().While("reading the system catalogs");
+  }
+  if (auto status = ReadExpressions(connection, expressions, &*catalog); !status) {
+    return std::move(status).error().While("asking PostgreSQL about expressions");
   }
   return catalog;
 }

@@ -107,6 +107,8 @@ TEST(Expression, IsClosedInItself) {
       {"\"a", "a \" is not closed"},
       {"$$a", "a $$ is not closed"},
       {"$x$a$$", "a $x$ is not closed"},
+      {"($1)", "has a parameter; there is nothing to fill it with"},
+      {"a + $x", "has a \"$\" that begins no quote"},
       {"a /* b", "a /* is not closed"},
       {"a /* /* b */", "a /* is not closed"},
       {"E'a'\n'\\' ; '", "has a string in two pieces; write it in one"},
