@@ -12,7 +12,7 @@ constexpr size_t kRebuildBytes = 16;
 
 size_t SizeOf(const model::Touch& touch) {
   size_t bytes = 16;
-  for (const std::string& value : touch.values) bytes += value.size() + 8;
+  for (const auto& value : touch.values) bytes += (value ? value->size() : 0) + 8;
   return bytes;
 }
 

@@ -27,22 +27,27 @@ base::Error IdentityTooWeak(const model::Relation& relation, const std::string& 
       Name(relation), column));
 }
 
-// The values of `columns`, or nothing when one of them is NULL. `other` is the row to take a value
-// from that did not change.
-base::Result<std::optional<std::vector<std::string>>> Values(const model::Relation& relation,
-                                                             const std::vector<size_t>& columns,
-                                                             const std::vector<Value>& row,
-                                                             const std::vector<Value>* other) {
-  std::vector<std::string> values;
+using Texts = std::vector<std::optional<std::string>>;
+
+// The values of `columns`, or nothing when one of them is NULL; but the last `carried` ones may be.
+// `other` is the row to take a value from that did not change.
+base::Result<std::optional<Texts>> Values(const model::Relation& relation,
+                                          const std::vector<size_t>& columns, size_t carried,
+                                          const std::vector<Value>& row,
+                                          const std::vector<Value>* other) {
+  Texts values;
   values.reserve(columns.size());
-  for (const size_t column : columns) {
+  for (size_t i = 0; i < columns.size(); ++i) {
+    const size_t column = columns[i];
     const Value* value = &row[column];
     if (value->kind == Value::Kind::kUnchanged && other) value = &(*other)[column];
     switch (value->kind) {
       case Value::Kind::kNull:
-        return std::optional<std::vector<std::string>>();
+        if (i + carried < columns.size()) return std::optional<Texts>();
+        values.emplace_back();
+        break;
       case Value::Kind::kText:
-        values.push_back(value->text);
+        values.emplace_back(value->text);
         break;
       case Value::Kind::kMissing:
       case Value::Kind::kUnchanged:
@@ -62,7 +67,7 @@ base::Status AffectedRoots::Collect(const RowChange& change, std::vector<model::
   for (const Use& use : (*binding)->uses) {
     const auto touch = [&](const std::vector<Value>& row,
                            const std::vector<Value>* other) -> base::Status {
-      auto values = Values(relation, use.columns, row, other);
+      auto values = Values(relation, use.columns, use.carried, row, other);
       if (!values) return std::move(values).error();
       if (!values->has_value()) return {};
       model::Touch made{use.document, use.entry, std::move(**values)};
@@ -96,7 +101,8 @@ void AffectedRoots::Collect(const model::Truncate& truncate,
     for (const schema::DocumentTree& tree : trees_) {
       for (const schema::EntryPoint& entry : tree.entries) {
         if (entry.table != name) continue;
-        const bool sweep = entry.via == schema::EntryPoint::Via::kRoot;
+        // Of the root itself, or of a table behind it where it is a view.
+        const bool sweep = entry.node == 0;
         model::AddRebuild({tree.number, sweep}, rebuilds);
       }
     }
@@ -116,7 +122,7 @@ base::Result<const AffectedRoots::Binding*> AffectedRoots::Bind(
   for (const schema::DocumentTree& tree : trees_) {
     for (const schema::EntryPoint& entry : tree.entries) {
       if (entry.table != name) continue;
-      Use use{tree.number, entry.id, {}};
+      Use use{tree.number, entry.id, entry.carried, {}};
       for (const std::string& column : entry.columns) {
         const auto at =
             std::find_if(relation->columns.begin(), relation->columns.end(),

@@ -1,5 +1,6 @@
 // From a row change to the touches it causes: which entry points of which documents it enters, with
-// the old and the new values of the columns that lead upward (design D5). Pure: it looks at nothing
+// the old and the new values of the columns that lead upward, and of those that only make up a
+// document's address (design D5). Pure: it looks at nothing
 // but the change.
 //
 // One object belongs to one stream session and thread: it remembers where the columns of each
@@ -34,6 +35,7 @@ class AffectedRoots {
   struct Use {
     uint32_t document;
     uint32_t entry;
+    size_t carried;               // the last ones of `columns` that may be NULL
     std::vector<size_t> columns;  // positions in the relation, one per column of the entry point
   };
   struct Binding {

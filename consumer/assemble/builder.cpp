@@ -82,7 +82,7 @@ Result<pg::Connection*> Builder::Connected() {
 
 Status Builder::BuildTouched(std::vector<model::Touch> touches, std::span<const uint32_t> xids,
                              const Emit& emit) {
-  std::vector<Keys> roots;
+  std::vector<RootKeys> roots;
   const Status resolved = WithConnection([&]() -> Status {
     auto found = ResolveRoots(std::move(touches), xids);
     if (!found) return found.error();
@@ -97,7 +97,7 @@ Status Builder::BuildTouched(std::vector<model::Touch> touches, std::span<const 
     for (size_t begin = 0; begin < total;) {
       if (stop_.Requested() && begin > 0) return Stopping();
       const size_t end = std::min<size_t>(begin + keys_pace_.Now(), total);
-      Keys chunk;
+      RootKeys chunk;
       for (const auto& column : roots[i]) {
         chunk.emplace_back(column.begin() + static_cast<ptrdiff_t>(begin),
                            column.begin() + static_cast<ptrdiff_t>(end));
@@ -121,7 +121,7 @@ Status Builder::BuildTouched(std::vector<model::Touch> touches, std::span<const 
   return {};
 }
 
-Status Builder::BuildKeys(const DocumentTree& tree, const Keys& keys,
+Status Builder::BuildKeys(const DocumentTree& tree, const RootKeys& keys,
                           std::span<const uint32_t> xids, const Emit& emit) {
   const auto params = ArrayParams(keys);
   return BuildChunk(tree, statements_[tree.number].root_by_key, params, xids, emit);

@@ -72,7 +72,10 @@ class Builder {
   base::Result<pg::Connection*> Connected();
 
  private:
-  using Keys = std::vector<std::vector<std::string>>;  // one array per id column
+  using Keys = std::vector<std::vector<std::string>>;  // one array per link column
+  // One array per id column, and one more for the routing where a column gives it; only that may
+  // hold NULL.
+  using RootKeys = std::vector<std::vector<std::optional<std::string>>>;
 
   struct OpenChunk {
     ChunkRows rows;
@@ -82,9 +85,9 @@ class Builder {
 
   template <typename Work>
   base::Status WithConnection(const Work& work);
-  base::Result<std::vector<Keys>> ResolveRoots(std::vector<model::Touch> touches,
-                                               std::span<const uint32_t> xids);
-  base::Status BuildKeys(const schema::DocumentTree& tree, const Keys& keys,
+  base::Result<std::vector<RootKeys>> ResolveRoots(std::vector<model::Touch> touches,
+                                                   std::span<const uint32_t> xids);
+  base::Status BuildKeys(const schema::DocumentTree& tree, const RootKeys& keys,
                          std::span<const uint32_t> xids, const Emit& emit);
   base::Status BuildChunk(const schema::DocumentTree& tree, const NodeStatement& root,
                           std::span<const pg::Param> params, std::span<const uint32_t> xids,

@@ -16,11 +16,11 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 // One list of root keys per tree, each key once.
-Result<std::vector<Builder::Keys>> Builder::ResolveRoots(std::vector<model::Touch> touches,
-                                                         std::span<const uint32_t> xids) {
+Result<std::vector<Builder::RootKeys>> Builder::ResolveRoots(std::vector<model::Touch> touches,
+                                                             std::span<const uint32_t> xids) {
   model::RemoveDuplicates(&touches);
 
-  std::vector<std::set<std::vector<std::string>>> roots(trees_.size());
+  std::vector<std::set<std::vector<std::optional<std::string>>>> roots(trees_.size());
   struct Pending {
     size_t begin, end;
   };
@@ -43,8 +43,12 @@ Result<std::vector<Builder::Keys>> Builder::ResolveRoots(std::vector<model::Touc
       climbs.push_back({begin, end});
     } else {
       for (size_t i = begin; i < end; ++i) {
-        std::vector<std::string> key;
-        for (const size_t at : climb.order) key.push_back(std::move(touches[i].values[at]));
+        std::vector<std::optional<std::string>> key;
+        for (const size_t at : climb.order) {
+          // Who asks for a document by its id alone does not know what else the address holds.
+          key.push_back(at < touches[i].values.size() ? std::move(touches[i].values[at])
+                                                      : std::nullopt);
+        }
         roots[document].insert(std::move(key));
       }
     }
@@ -70,7 +74,7 @@ Result<std::vector<Builder::Keys>> Builder::ResolveRoots(std::vector<model::Touc
       if (auto s = connection.SendPrepared(kSnapshot, {}, pg::Format::kText); !s) return s.error();
       for (const Pending& run : climbs) {
         const model::Touch& first = touches[run.begin];
-        std::vector<std::vector<std::string>> arrays(first.values.size());
+        std::vector<std::vector<std::optional<std::string>>> arrays(first.values.size());
         for (size_t i = run.begin; i < run.end; ++i) {
           for (size_t v = 0; v < arrays.size(); ++v) arrays[v].push_back(touches[i].values[v]);
         }
@@ -99,8 +103,10 @@ Result<std::vector<Builder::Keys>> Builder::ResolveRoots(std::vector<model::Touc
                                                trees_[document].index);
         }
         for (int row = 0; shown && row < rows->size(); ++row) {
-          std::vector<std::string> key;
-          for (int c = 0; c < rows->columns(); ++c) key.emplace_back(rows->Cell(row, c));
+          std::vector<std::optional<std::string>> key(static_cast<size_t>(rows->columns()));
+          for (int c = 0; c < rows->columns(); ++c) {
+            if (!rows->IsNull(row, c)) key[static_cast<size_t>(c)] = rows->Cell(row, c);
+          }
           roots[document].insert(std::move(key));
         }
       }
@@ -112,9 +118,9 @@ Result<std::vector<Builder::Keys>> Builder::ResolveRoots(std::vector<model::Touc
     }
   }
 
-  std::vector<Keys> keys(trees_.size());
+  std::vector<RootKeys> keys(trees_.size());
   for (size_t i = 0; i < trees_.size(); ++i) {
-    keys[i].resize(trees_[i].id_columns.size());
+    keys[i].resize(statements_[i].climbs[0].order.size());
     while (!roots[i].empty()) {
       auto node = roots[i].extract(roots[i].begin());
       for (size_t c = 0; c < keys[i].size(); ++c) keys[i][c].push_back(std::move(node.value()[c]));

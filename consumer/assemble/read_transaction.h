@@ -21,7 +21,8 @@ inline bool ShowsAll(const Snapshot& snapshot, std::span<const uint32_t> xids) {
   return std::all_of(xids.begin(), xids.end(), [&](uint32_t xid) { return snapshot.Shows(xid); });
 }
 
-inline std::vector<pg::Param> ArrayParams(const std::vector<std::vector<std::string>>& arrays) {
+template <typename Text>
+std::vector<pg::Param> ArrayParams(const std::vector<std::vector<Text>>& arrays) {
   std::vector<pg::Param> params;
   params.reserve(arrays.size());
   for (const auto& array : arrays) params.emplace_back(pg::ArrayLiteral(array));

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,11 +14,12 @@
 namespace model {
 
 // "Whatever documents hang on these values": `values` are those of the columns of entry point
-// `entry` (schema/tree.h) of document `document`, as text. Entry 0 is the root's own key.
+// `entry` (schema/tree.h) of document `document`, as text. Entry 0 is the root's own key. Nothing
+// is NULL; only the values that an entry point carries along (its last ones) may be that.
 struct Touch {
   uint32_t document = 0;  // position in the schema file
   uint32_t entry = 0;
-  std::vector<std::string> values;
+  std::vector<std::optional<std::string>> values;
 
   auto operator<=>(const Touch&) const = default;
 };

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <limits>
 #include <new>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -46,12 +48,20 @@ struct StringSink {
   void write(const char* bytes, size_t size) { out->append(bytes, size); }
 };
 
+void PackString(const std::string& text, msgpack::packer<StringSink>* packer) {
+  packer->pack_str(static_cast<uint32_t>(text.size()));
+  packer->pack_str_body(text.data(), static_cast<uint32_t>(text.size()));
+}
+
 void PackStrings(const std::vector<std::string>& strings, msgpack::packer<StringSink>* packer) {
   packer->pack_array(static_cast<uint32_t>(strings.size()));
-  for (const std::string& text : strings) {
-    packer->pack_str(static_cast<uint32_t>(text.size()));
-    packer->pack_str_body(text.data(), static_cast<uint32_t>(text.size()));
-  }
+  for (const std::string& text : strings) PackString(text, packer);
+}
+
+void PackValues(const std::vector<std::optional<std::string>>& values,
+                msgpack::packer<StringSink>* packer) {
+  packer->pack_array(static_cast<uint32_t>(values.size()));
+  for (const auto& value : values) value ? PackString(*value, packer) : (void)packer->pack_nil();
 }
 
 // Builds the batch from the parser's calls. `path_[d]` is the position inside the array at depth d;
@@ -103,9 +113,20 @@ class BatchVisitor : public msgpack::null_visitor {
   }
 
   bool visit_str(const char* text, uint32_t size) {
-    std::vector<std::string>* strings = depth_ == 4 ? Strings() : nullptr;
+    if (depth_ != 4) return false;
+    if (InValues()) {
+      batch.touches.back().values.emplace_back(std::in_place, text, size);
+      return true;
+    }
+    std::vector<std::string>* strings = Strings();
     if (strings == nullptr) return false;
     strings->emplace_back(text, size);
+    return true;
+  }
+
+  bool visit_nil() {
+    if (depth_ != 4 || !InValues()) return false;
+    batch.touches.back().values.emplace_back();
     return true;
   }
 
@@ -124,7 +145,6 @@ class BatchVisitor : public msgpack::null_visitor {
     return true;
   }
 
-  bool visit_nil() { return false; }
   bool visit_negative_integer(int64_t) { return false; }
   bool visit_float32(float) { return false; }
   bool visit_float64(double) { return false; }
@@ -154,7 +174,7 @@ class BatchVisitor : public msgpack::null_visitor {
         }
         return false;
       case 3:
-        return Strings() != nullptr;
+        return InValues() || Strings() != nullptr;
       default:
         return false;
     }
@@ -195,9 +215,11 @@ class BatchVisitor : public msgpack::null_visitor {
     }
   }
 
+  // True in the values of a touch, from depth 3 on.
+  bool InValues() const { return path_[1] == kTouches && path_[3] == kTouchValues; }
+
   // The list of strings that belongs at the current path from depth 3 on, or null.
   std::vector<std::string>* Strings() {
-    if (path_[1] == kTouches && path_[3] == kTouchValues) return &batch.touches.back().values;
     if (path_[1] == kRanges && path_[3] == kRangeAfterKey) return &batch.ranges.back().after_key;
     if (path_[1] == kRanges && path_[3] == kRangeThroughKey) {
       return &batch.ranges.back().through_key;
@@ -228,7 +250,7 @@ std::string PackBatch(const model::Batch& batch) {
     packer.pack_array(kTouchFields);
     packer.pack_uint32(touch.document);
     packer.pack_uint32(touch.entry);
-    PackStrings(touch.values, &packer);
+    PackValues(touch.values, &packer);
   }
   packer.pack_array(static_cast<uint32_t>(batch.rebuilds.size()));
   for (const model::Rebuild& rebuild : batch.rebuilds) {
@@ -291,7 +313,8 @@ size_t PackedSizeBound(const model::Batch& batch) {
   };
   size_t size = 1 + 1 + 3 * 9 + 4 * kNumber + kNumber * batch.xids.size();
   for (const model::Touch& touch : batch.touches) {
-    size += 1 + 2 * kNumber + strings_size(touch.values);
+    size += 1 + 3 * kNumber;
+    for (const auto& value : touch.values) size += kNumber + (value ? value->size() : 0);
   }
   size += (1 + kNumber + 1) * batch.rebuilds.size();
   for (const model::LoadRange& range : batch.ranges) {

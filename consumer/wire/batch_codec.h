@@ -2,17 +2,19 @@
 // throws.
 //
 //   packed   = version batch
-//   version  = one byte, 0x02
-//   batch    = [floor, last_commit, complete_through, [xid...], [touch...], [rebuild...],
-//   [range...]] touch    = [document, entry, [value...]] rebuild  = [document, sweep] range    =
-//   [document, chunk, relation, by_key, first_page, end_page, [after_key...],
-//               [through_key...], cut]
+//   version  = one byte, 0x03
+//   batch    = [floor, last_commit, complete_through,
+//               [xid...], [touch...], [rebuild...], [range...]]
+//   touch    = [document, entry, [value...]]
+//   rebuild  = [document, sweep]
+//   range    = [document, chunk, relation, by_key, first_page, end_page,
+//               [after_key...], [through_key...], cut]
 //
 // Everything after the version byte is msgpack: positions and numbers are unsigned integers, sweep
-// and by_key booleans, values and keys strings. Arrays have exactly the lengths above, so a new
-// field is a new version; an entry of another version is an error, never a guess. The disadvantage:
-// a queue that still holds entries cannot be read across a change of version; the remedy is to drop
-// the queue, because the slot has it all.
+// and by_key booleans, values strings or nil (NULL), keys strings. Arrays have exactly the lengths
+// above, so a new field is a new version; an entry of another version is an error, never a guess.
+// The disadvantage: a queue that still holds entries cannot be read across a change of version; the
+// remedy is to drop the queue, because the slot has it all.
 #pragma once
 
 #include <cstddef>
@@ -24,7 +26,7 @@
 
 namespace wire {
 
-inline constexpr unsigned char kBatchVersion = 2;
+inline constexpr unsigned char kBatchVersion = 3;
 
 std::string PackBatch(const model::Batch& batch);
 

@@ -61,7 +61,7 @@ class BatchCollectorTest : public ::testing::Test {
   }
   static std::set<std::string> IdsOf(const model::Batch& batch) {
     std::set<std::string> ids;
-    for (const model::Touch& touch : batch.touches) ids.insert(touch.values.at(0));
+    for (const model::Touch& touch : batch.touches) ids.insert(*touch.values.at(0));
     return ids;
   }
   void Commit(uint64_t commit_lsn, uint64_t end_lsn) {

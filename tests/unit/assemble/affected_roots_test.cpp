@@ -94,6 +94,58 @@ TEST_F(AffectedRootsTest, UnchangedToastIsTakenFromTheOldRow) {
   EXPECT_EQ(touches, (std::vector<Touch>{{0, 2, {"7"}}}));
 }
 
+// What only makes up the address beside the id goes along, NULL or not.
+TEST_F(AffectedRootsTest, CarriedValuesMayBeNull) {
+  trees_[0].entries[0].columns = {"id", "shelf"};
+  trees_[0].entries[0].types = {"int4", "text"};
+  trees_[0].entries[0].carried = 1;
+  const auto touches = Collect({RowChange::Kind::kUpdate,
+                                Relation("book", {"id", "shelf"}),
+                                OldRow::kFull,
+                                {Text("1"), Text("a")},
+                                {Text("1"), kNull}});
+  EXPECT_EQ(touches, (std::vector<Touch>{{0, 0, {"1", "a"}}, {0, 0, {"1", std::nullopt}}}));
+  EXPECT_TRUE(Collect({RowChange::Kind::kInsert,
+                       Relation("book", {"id", "shelf"}),
+                       OldRow::kAbsent,
+                       {},
+                       {kNull, Text("a")}})
+                  .empty());
+}
+
+TEST_F(AffectedRootsTest, UnchangedCarriedValueIsTheOldOne) {
+  trees_[0].entries[0].columns = {"id", "shelf"};
+  trees_[0].entries[0].types = {"int4", "text"};
+  trees_[0].entries[0].carried = 1;
+  const auto touches = Collect({RowChange::Kind::kUpdate,
+                                Relation("book", {"id", "shelf"}),
+                                OldRow::kFull,
+                                {Text("1"), Text("a")},
+                                {Text("2"), kUnchanged}});
+  EXPECT_EQ(touches, (std::vector<Touch>{{0, 0, {"1", "a"}}, {0, 0, {"2", "a"}}}));
+}
+
+TEST_F(AffectedRootsTest, TableBehindAViewTouchesByItsKey) {
+  trees_[0].entries.push_back(
+      {5, 2, schema::EntryPoint::Via::kView, {"public", "note"}, {"id"}, {"int4"}});
+  trees_[0].entries.push_back(
+      {6, 2, schema::EntryPoint::Via::kViewLink, {"public", "note"}, {"book_id"}, {"int4"}});
+  const auto touches = Collect({RowChange::Kind::kUpdate,
+                                Relation("note", {"id", "book_id"}),
+                                OldRow::kFull,
+                                {Text("1"), Text("7")},
+                                {Text("1"), Text("8")}});
+  EXPECT_EQ(touches, (std::vector<Touch>{{0, 5, {"1"}}, {0, 6, {"7"}}, {0, 6, {"8"}}}));
+}
+
+TEST_F(AffectedRootsTest, TruncateBehindARootViewSweeps) {
+  trees_[0].entries.push_back(
+      {5, 0, schema::EntryPoint::Via::kView, {"public", "volume"}, {"id"}, {"int4"}});
+  std::vector<model::Rebuild> rebuilds;
+  roots_.Collect(model::Truncate{{Relation("volume", {"id"})}, false, false}, &rebuilds);
+  EXPECT_EQ(rebuilds, (std::vector<model::Rebuild>{{0, true}}));
+}
+
 TEST_F(AffectedRootsTest, LinkOutsideOfTheIdentityIsRefused) {
   EXPECT_EQ(CollectError({RowChange::Kind::kDelete,
                           Relation("review", {"id", "book_id"}),

@@ -47,7 +47,7 @@ class SpoolTest : public ::testing::Test {
       for (const model::Touch& touch : (*part)->touches) {
         EXPECT_EQ(touch.document, 1u);
         EXPECT_EQ(touch.entry, 2u);
-        EXPECT_TRUE(documents.insert(touch.values.at(0)).second) << "twice: " << touch.values[0];
+        EXPECT_TRUE(documents.insert(*touch.values.at(0)).second) << "twice: " << *touch.values[0];
       }
     }
     return documents;

@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <optional>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace wire {
@@ -28,6 +30,13 @@ std::vector<std::string> AnyStrings(Random* random) {
   return strings;
 }
 
+std::vector<std::optional<std::string>> AnyValues(Random* random) {
+  std::vector<std::optional<std::string>> values;
+  for (std::string& text : AnyStrings(random)) values.emplace_back(std::move(text));
+  if ((*random)() % 4 == 0) values.emplace_back();
+  return values;
+}
+
 model::Batch AnyBatch(Random* random) {
   model::Batch batch;
   batch.floor.value = AnyNumber<uint64_t>(random);
@@ -36,7 +45,7 @@ model::Batch AnyBatch(Random* random) {
   for (uint32_t i = (*random)() % 20; i > 0; --i) batch.xids.push_back(AnyNumber<uint32_t>(random));
   for (uint32_t i = (*random)() % 20; i > 0; --i) {
     batch.touches.push_back(
-        {AnyNumber<uint32_t>(random), AnyNumber<uint32_t>(random), AnyStrings(random)});
+        {AnyNumber<uint32_t>(random), AnyNumber<uint32_t>(random), AnyValues(random)});
   }
   for (uint32_t i = (*random)() % 3; i > 0; --i) {
     batch.rebuilds.push_back({AnyNumber<uint32_t>(random), (*random)() % 2 == 0});
@@ -88,13 +97,13 @@ TEST(BatchCodec, PacksTheEmptyBatch) {
 }
 
 // Ties the bytes down: a change of these is a new version.
-TEST(BatchCodec, HasTheBytesOfVersionTwo) {
+TEST(BatchCodec, HasTheBytesOfVersionThree) {
   model::Batch batch;
   batch.floor.value = 1;
   batch.last_commit.value = 0x1234;
   batch.complete_through.value = 0x100000000;
   batch.xids = {7};
-  batch.touches.push_back({0, 2, {"a", ""}});
+  batch.touches.push_back({0, 2, {"a", "", std::nullopt}});
   batch.rebuilds.push_back({3, true});
   model::LoadRange range;
   range.end_page = 9;
@@ -104,11 +113,11 @@ TEST(BatchCodec, HasTheBytesOfVersionTwo) {
   batch.ranges.push_back(range);
   using std::string_literals::operator""s;
   const std::string expected =
-      "\x02"
+      "\x03"
       "\x97\x01\xcd\x12\x34\xcf\x00\x00\x00\x01\x00\x00\x00\x00"
       "\x91\x07"
-      "\x91\x93\x00\x02\x92\xa1"
-      "a\xa0"
+      "\x91\x93\x00\x02\x93\xa1"
+      "a\xa0\xc0"
       "\x91\x92\x03\xc3"
       "\x91\x99\x00\x00\x00\xc3\x00\x09\x90\x91\xa1z\x05"s;
   EXPECT_EQ(PackBatch(batch), expected);
@@ -145,25 +154,26 @@ TEST(BatchCodec, RefusesBytesAfterTheEnd) {
 TEST(BatchCodec, RefusesWhatTheGrammarDoesNotName) {
   using std::string_literals::operator""s;
   for (const std::string& packed : {
-           "\x02\x90"s,                                  // too few fields
-           "\x02\x98\x00\x00\x00\x90\x90\x90\x90\x90"s,  // too many
-           "\x02\x80"s,                                  // a map
-           "\x02\x00"s,                                  // a number
-           "\x02\x97\xff\x00\x00\x90\x90\x90\x90"s,      // negative
-           "\x02\x97\xc0\x00\x00\x90\x90\x90\x90"s,      // nil
-           "\x02\x97\x00\x00\x00\x00\x90\x90\x90"s,      // number for an array
-           "\x02\x97\x90\x00\x00\x90\x90\x90\x90"s,      // array for a number
-           "\x02\x97\x00\x00\x00\x91\xcf\x00\x00\x00\x01\x00\x00\x00\x00\x90\x90\x90"s,  // xid > 32
+           "\x03\x90"s,                                  // too few fields
+           "\x03\x98\x00\x00\x00\x90\x90\x90\x90\x90"s,  // too many
+           "\x03\x80"s,                                  // a map
+           "\x03\x00"s,                                  // a number
+           "\x03\x97\xff\x00\x00\x90\x90\x90\x90"s,      // negative
+           "\x03\x97\xc0\x00\x00\x90\x90\x90\x90"s,      // nil
+           "\x03\x97\x00\x00\x00\x00\x90\x90\x90"s,      // number for an array
+           "\x03\x97\x90\x00\x00\x90\x90\x90\x90"s,      // array for a number
+           "\x03\x97\x00\x00\x00\x91\xcf\x00\x00\x00\x01\x00\x00\x00\x00\x90\x90\x90"s,  // xid > 32
                                                                                          // bit
-           "\x02\x97\x00\x00\x00\x91\xc3\x90\x90\x90"s,                      // boolean for an xid
-           "\x02\x97\x00\x00\x00\x90\x91\x92\x00\x00\x90\x90"s,              // touch of two
-           "\x02\x97\x00\x00\x00\x90\x91\x93\x00\x00\xa0\x90\x90"s,          // text for values
-           "\x02\x97\x00\x00\x00\x90\x91\x93\x00\x00\x91\x00\x90\x90"s,      // number for a value
-           "\x02\x97\x00\x00\x00\x90\x91\x93\x00\x00\x91\x91\xa0\x90\x90"s,  // too deep
-           "\x02\x97\x00\x00\x00\x90\x90\x91\x92\x00\x01\x90"s,              // number for sweep
-           "\x02\x97\x00\x00\x00\x90\x90\x90\x91\x98\x00\x00\x00\x00\x00\x00\x90\x90"s,  // for
+           "\x03\x97\x00\x00\x00\x91\xc3\x90\x90\x90"s,                      // boolean for an xid
+           "\x03\x97\x00\x00\x00\x90\x91\x92\x00\x00\x90\x90"s,              // touch of two
+           "\x03\x97\x00\x00\x00\x90\x91\x93\x00\x00\xa0\x90\x90"s,          // text for values
+           "\x03\x97\x00\x00\x00\x90\x91\x93\x00\x00\x91\x00\x90\x90"s,      // number for a value
+           "\x03\x97\x00\x00\x00\x90\x91\x93\x00\x00\xc0\x90\x90"s,          // nil for values
+           "\x03\x97\x00\x00\x00\x90\x91\x93\x00\x00\x91\x91\xa0\x90\x90"s,  // too deep
+           "\x03\x97\x00\x00\x00\x90\x90\x91\x92\x00\x01\x90"s,              // number for sweep
+           "\x03\x97\x00\x00\x00\x90\x90\x90\x91\x98\x00\x00\x00\x00\x00\x00\x90\x90"s,  // for
                                                                                          // by_key
-           "\x02\xc1"s,  // not msgpack
+           "\x03\xc1"s,  // not msgpack
        }) {
     auto unpacked = UnpackBatch(packed);
     ASSERT_FALSE(unpacked.ok());
@@ -177,10 +187,10 @@ TEST(BatchCodec, RefusesWhatTheGrammarDoesNotName) {
 TEST(BatchCodec, DoesNotBelieveLengths) {
   using std::string_literals::operator""s;
   for (const std::string& packed : {
-           "\x02\x97\x00\x00\x00\xdd\xff\xff\xff\xff"s,
-           "\x02\x97\x00\x00\x00\x90\xdd\xff\xff\xff\xff"s,
-           "\x02\x97\x00\x00\x00\x90\x91\x93\x00\x00\xdd\xff\xff\xff\xff"s,
-           "\x02\x97\x00\x00\x00\x90\x91\x93\x00\x00\x91\xdb\xff\xff\xff\xff"s,
+           "\x03\x97\x00\x00\x00\xdd\xff\xff\xff\xff"s,
+           "\x03\x97\x00\x00\x00\x90\xdd\xff\xff\xff\xff"s,
+           "\x03\x97\x00\x00\x00\x90\x91\x93\x00\x00\xdd\xff\xff\xff\xff"s,
+           "\x03\x97\x00\x00\x00\x90\x91\x93\x00\x00\x91\xdb\xff\xff\xff\xff"s,
        }) {
     EXPECT_FALSE(UnpackBatch(packed).ok());
   }
