@@ -2,11 +2,13 @@
 
 #include <chrono>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "consumer/assemble/view_refresh.h"
 #include "consumer/base/backoff.h"
 
 namespace app {
@@ -51,6 +53,9 @@ Status Loader::LoadDocument(const schema::DocumentTree& tree) {
   }
   auto connection = pg::Connection::Open(context_.settings.postgres, context_.settings.database);
   if (!connection) return connection.error();
+
+  const auto views = assemble::RefreshedViews(std::span(&tree, 1));
+  if (auto refreshed = assemble::Refresh(*connection, views); !refreshed) return refreshed;
 
   const std::string stored = context_.board.Progress(tree.number).plan;
   std::optional<assemble::LoadPlan> plan;

@@ -8,6 +8,7 @@
 
 #include "consumer/app/identity.h"
 #include "consumer/app/preflight_server.h"
+#include "consumer/assemble/view_refresh.h"
 #include "consumer/source/slot.h"
 
 namespace app {
@@ -19,6 +20,7 @@ void CheckPrivileges(const std::string& role, const PreflightInput& input, Check
 void CheckIdentities(const PreflightInput& input, Checks* checks);
 base::Status CheckPartitions(pg::Connection& connection, const PreflightInput& input,
                              Checks* checks);
+void CheckViews(const std::string& role, const PreflightInput& input, Checks* checks);
 void CheckIndexes(const PreflightInput& input, Checks* checks);
 std::string Joined(const std::vector<std::string>& columns);
 
@@ -82,6 +84,7 @@ base::Result<Checks> Preflight(pg::Connection& connection, const PreflightInput&
   if (auto status = CheckPartitions(connection, input, &checks); !status) {
     return std::move(status).error();
   }
+  CheckViews(server->role, input, &checks);
   CheckIndexes(input, &checks);
   return checks;
 }
@@ -97,6 +100,7 @@ base::Status CheckBeforeRun(pg::Connection& connection, const PreflightInput& in
   CheckPrivileges(server->role, input, &checks);
   CheckIdentities(input, &checks);
   if (auto status = CheckPartitions(connection, input, &checks); !status) return status;
+  CheckViews(server->role, input, &checks);
   std::vector<std::string> paragraphs;
   for (const CheckResult& check : checks) {
     if (check.level != CheckLevel::kError) continue;
@@ -226,6 +230,21 @@ base::Status CheckPartitions(pg::Connection& connection, const PreflightInput& i
     }
   }
   return {};
+}
+
+void CheckViews(const std::string& role, const PreflightInput& input, Checks* checks) {
+  for (const schema::Node* view : assemble::RefreshedViews(input.trees)) {
+    const schema::CatalogTable* table = input.catalog.Find(view->table);
+    if (table == nullptr || table->is_owner) continue;
+    checks->push_back(
+        {CheckLevel::kError,
+         fmt::format("{}: role \"{}\" has to refresh this materialized view, and is not its owner",
+                     schema::ToString(view->table), role),
+         fmt::format("ALTER MATERIALIZED VIEW {} OWNER TO {};", schema::Quoted(view->table),
+                     schema::QuotedIdentifier(role)),
+         {},
+         false});
+  }
 }
 
 void CheckIndexes(const PreflightInput& input, Checks* checks) {

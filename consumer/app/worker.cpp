@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "consumer/assemble/load_plan.h"
+#include "consumer/assemble/view_refresh.h"
 #include "consumer/base/backoff.h"
 
 namespace app {
@@ -100,6 +101,7 @@ Status Worker::Process(std::vector<queue::Entry>* entries) {
     lsn = std::max(lsn, batch.last_commit);
   }
 
+  if (auto status = RefreshViews(touches, xids); !status) return status;
   if (!touches.empty()) {
     const auto emit = [&](assemble::Built built) { return Write(std::move(built), lsn); };
     if (auto status = builder_.BuildTouched(std::move(touches), xids, emit); !status) return status;
@@ -126,6 +128,17 @@ Status Worker::Process(std::vector<queue::Entry>* entries) {
   return {};
 }
 
+Status Worker::RefreshViews(const std::vector<model::Touch>& touches,
+                            std::span<const uint32_t> xids) {
+  const auto views = assemble::ViewsTouched(context_.trees, touches);
+  if (views.empty()) return {};
+  // A refresh takes a snapshot of its own: not before all changes are visible.
+  if (auto visible = builder_.VersionNow(xids); !visible) return visible.error();
+  auto connection = builder_.Connected();
+  if (!connection) return connection.error();
+  return assemble::Refresh(**connection, views);
+}
+
 // After TRUNCATE: every present row is built anew, and what then still has an older version is not
 // in the tables.
 Status Worker::RebuildAll(const model::Rebuild& rebuild, std::span<const uint32_t> xids) {
@@ -135,6 +148,8 @@ Status Worker::RebuildAll(const model::Rebuild& rebuild, std::span<const uint32_
 
   auto connection = pg::Connection::Open(context_.settings.postgres, context_.settings.database);
   if (!connection) return connection.error();
+  const auto views = assemble::RefreshedViews(std::span(&tree, 1));
+  if (auto refreshed = assemble::Refresh(*connection, views); !refreshed) return refreshed;
   auto plan = assemble::LoadPlan::Make(*connection, tree, context_.settings.rows_per_chunk);
   if (!plan) return plan.error();
   context_.log.Info("worker",

@@ -24,6 +24,8 @@ class Worker {
  private:
   base::Status Process(std::vector<queue::Entry>* entries);
   base::Status RebuildAll(const model::Rebuild& rebuild, std::span<const uint32_t> xids);
+  base::Status RefreshViews(const std::vector<model::Touch>& touches,
+                            std::span<const uint32_t> xids);
   base::Status WaitForEarlierBuilds();
   base::Status Write(assemble::Built built, base::Lsn lsn);
 

@@ -51,7 +51,9 @@ uint32_t ChunksOf(const HeapPart& heap, uint32_t step) { return (heap.pages + st
 
 struct Heaps {
   std::vector<HeapPart> parts;
-  bool all_heaps = true;  // false: a view, a foreign table, or one among the partitions
+  // False: a view, a foreign table, or one among the partitions; or a materialized view, whose
+  // pages every refresh writes anew.
+  bool all_heaps = true;
   uint64_t rows_per_page = 1;
 };
 
@@ -66,7 +68,7 @@ Result<Heaps> ReadHeaps(pg::Connection& connection, const schema::DocumentTree& 
   for (int row = 0; row < rows->size(); ++row) {
     const char kind = rows->Cell(row, 1).empty() ? '?' : rows->Cell(row, 1)[0];
     if (kind == 'p') continue;  // holds no rows itself
-    if (kind != 'r' && kind != 'm') heaps.all_heaps = false;
+    if (kind != 'r') heaps.all_heaps = false;
     heaps.parts.push_back({CellNumber<uint32_t>(*rows, row, 0), CellNumber<uint32_t>(*rows, row, 2),
                            CellNumber<uint32_t>(*rows, row, 3)});
     heaps.rows_per_page = std::max(heaps.rows_per_page, CellNumber<uint64_t>(*rows, row, 4));
@@ -159,7 +161,7 @@ model::LoadRange LoadPlan::Range(uint32_t document, uint32_t chunk) const {
 }
 
 Result<bool> LoadPlan::Holds(pg::Connection& connection, const schema::DocumentTree& tree) const {
-  if (by_key_ || tree.nodes[0].kind == 'm') return true;
+  if (by_key_) return true;
   auto still = Restore(connection, tree, ToText());
   if (!still) return std::move(still).error();
   return still->has_value();

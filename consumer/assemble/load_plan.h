@@ -1,6 +1,7 @@
 // LoadPlan: how a root table is cut into ranges for the load (design D7). Heaps are cut by pages,
-// known at once; views and foreign tables by their key, one range after the other. The plan is
-// stored as text with the load's progress, so that a killed load goes on with the very same cuts.
+// known at once; views, materialized views and foreign tables by their key, one range after the
+// other. The plan is stored as text with the load's progress, so that a killed load goes on with
+// the very same cuts.
 #pragma once
 
 #include <cstdint>
@@ -45,8 +46,7 @@ class LoadPlan {
   model::LoadRange Range(uint32_t document, uint32_t chunk) const;
 
   // Whether what it was planned for is still there as it was: a rewrite moves rows silently,
-  // perhaps from pages not yet read to pages that were. Always true of plans by key, and of
-  // materialized views, which every refresh rewrites and whose changes nothing announces.
+  // perhaps from pages not yet read to pages that were. Always true of plans by key.
   base::Result<bool> Holds(pg::Connection& connection, const schema::DocumentTree& tree) const;
 
   // REQUIRES: ByKey(). The range that follows `after` (empty: the first). Its through_key is empty
