@@ -186,6 +186,7 @@ class Maker:
         source = rng.choice([t for t in self.database["tables"] if t["kind"] == "table" and t["key"]])
         view = self.new_table()
         linked = {c for link in self.database["links"] if link["child"] == full_name(source) for c in link["columns"]}
+        linked |= {link.get("type_column") for link in self.database["links"] if link["child"] == full_name(source)}
         linked |= {c for link in self.database["links"] if link["parent"] == full_name(source) for c in link["refs"]}
         view.update(kind=rng.choice(["view", "matview"]), source=full_name(source), gone=False, where=rng.choice(["", f"{q(source['key'][0])} IS NOT NULL", ""]),
                     view_key=list(source["key"]), rows=source["rows"])
