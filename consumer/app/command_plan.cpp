@@ -1,4 +1,6 @@
-// plan: what would be done for every document, without doing any of it.
+// plan: what would be done for every document, without doing any of it: its nodes, the SQL of every
+// level, tables with their replica identities, missing indexes, and what bootstrap and run would
+// make. With --explain also the server's query plans.
 #include <cstdio>
 #include <string>
 #include <utility>
@@ -9,6 +11,7 @@
 #include "consumer/app/identity.h"
 #include "consumer/app/setup.h"
 #include "consumer/assemble/statements.h"
+#include "consumer/source/slot.h"
 
 namespace app {
 namespace {
@@ -44,20 +47,109 @@ void PrintTables(const ResolvedSchema& resolved) {
   }
 }
 
+void PrintIndexes(const ResolvedSchema& resolved) {
+  const auto missing = MissingIndexes(resolved.trees, resolved.catalog);
+  if (missing.empty()) return;
+  fmt::print("  missing indexes\n");
+  for (const MissingIndex& index : missing) {
+    fmt::print("    {} ({}): {}\n", schema::ToString(index.table), fmt::join(index.columns, ", "),
+               index.statement);
+  }
+}
+
+// What is there already, and what bootstrap and run would make.
+void PrintActions(const Config& config, const ResolvedSchema& resolved, pg::Connection& connection,
+                  base::Logger& log) {
+  fmt::print("  actions\n");
+  auto slot = source::InspectSlot(connection, resolved.slot);
+  if (!slot) {
+    fmt::print("    slot {}: cannot be read: {}\n", resolved.slot, slot.error().message);
+  } else if (*slot) {
+    fmt::print("    slot {}: exists, stays\n", resolved.slot);
+  } else {
+    fmt::print("    slot {}: bootstrap --apply makes it\n", resolved.slot);
+  }
+  const auto target = MakeTarget(config, resolved.trees, log);
+  const auto probed = target->Probe();
+  for (const schema::DocumentTree& tree : resolved.trees) {
+    fmt::print("    index {}: ", tree.index);
+    if (!probed) {
+      fmt::print("cannot be read: {}\n", probed.error().message);
+      continue;
+    }
+    auto state = target->ReadState(tree);
+    if (!state) {
+      fmt::print("cannot be read: {}\n", state.error().message);
+    } else if (!*state) {
+      fmt::print("run makes it{} and loads {}\n", tree.alias ? " behind an alias" : "",
+                 schema::ToString(tree.nodes[0].table));
+    } else if ((*state)->fingerprint != tree.fingerprint) {
+      fmt::print("was made by another schema; run refuses it\n");
+    } else if ((*state)->load.complete) {
+      fmt::print("exists, run goes on from {}\n", base::ToString((*state)->applied));
+    } else {
+      fmt::print("exists, run goes on with its load\n");
+    }
+  }
+}
+
+// The plan that the daemon's prepared statement would get for any values.
+base::Status PrintQueryPlan(pg::Connection& connection,
+                            const assemble::ListedStatement& statement) {
+  std::string nulls;
+  for (size_t i = 0; i < statement.parameter_types.size(); ++i) nulls += i == 0 ? "NULL" : ", NULL";
+  const std::string prepare =
+      fmt::format("PREPARE pgsync_plan{} AS {}",
+                  statement.parameter_types.empty()
+                      ? ""
+                      : fmt::format(" ({})", fmt::join(statement.parameter_types, ", ")),
+                  statement.sql);
+  if (auto prepared = connection.Query(prepare); !prepared) return std::move(prepared).error();
+  auto rows = connection.Query(nulls.empty() ? "EXPLAIN EXECUTE pgsync_plan"
+                                             : "EXPLAIN EXECUTE pgsync_plan(" + nulls + ")");
+  if (!rows) return std::move(rows).error();
+  for (int row = 0; row < rows->size(); ++row) fmt::print("      {}\n", rows->Cell(row, 0));
+  auto gone = connection.Query("DEALLOCATE pgsync_plan");
+  return gone ? base::Status() : base::Status(std::move(gone).error());
+}
+
+base::Status PrintStatements(const schema::DocumentTree& tree, bool explain,
+                             pg::Connection& connection) {
+  for (const assemble::ListedStatement& statement : assemble::ListStatements(tree)) {
+    fmt::print(
+        "  {}:\n    {}\n", statement.heading,
+        statement.sql.empty() ? "(no SQL: the values are the document's address)" : statement.sql);
+    if (!explain || statement.sql.empty()) continue;
+    if (auto status = PrintQueryPlan(connection, statement); !status) {
+      return std::move(status).error().While("explaining " + statement.heading);
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
-base::Status CommandPlan(const Config& config, base::Logger&) {
+base::Status CommandPlan(const Config& config, base::Logger& log) {
   auto resolved = LoadResolvedSchema(config);
   if (!resolved) return std::move(resolved).error();
+  auto connection = pg::Connection::Open(config.postgres, resolved->database);
+  if (!connection) return std::move(connection).error();
+  if (config.explain) {
+    // What a prepared statement has after a few uses.
+    auto set = connection->Query("SET plan_cache_mode = force_generic_plan");
+    if (!set) return std::move(set).error();
+  }
   fmt::print("database {}, slot {}\n", resolved->database, resolved->slot);
   for (const schema::DocumentTree& tree : resolved->trees) {
     fmt::print("  document {}: index {}{}, id ({})\n", tree.number, tree.index,
                tree.alias ? " (alias)" : "", fmt::join(tree.id_columns, ", "));
     PrintNodes(tree, 0, 0);
-    fmt::print("{}", assemble::DescribePlan(tree));
+    if (auto s = PrintStatements(tree, config.explain, *connection); !s) return s;
   }
   fmt::print("  tables\n");
   PrintTables(*resolved);
+  PrintIndexes(*resolved);
+  PrintActions(config, *resolved, *connection, log);
   return {};
 }
 
