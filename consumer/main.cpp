@@ -28,12 +28,14 @@ base::Status ExecuteOn(const app::Config& config, base::Logger& log) {
     case app::Command::kStatus:
       return app::CommandStatus(config, log);
     case app::Command::kRun:
+    case app::Command::kIntrospect:
       break;
   }
   return base::Fatal("a command that nobody executes");
 }
 
 base::Status Execute(const app::Config& config, base::StopSignal& drain, base::Logger& log) {
+  if (config.command == app::Command::kIntrospect) return app::CommandIntrospect(config, log);
   auto configs = app::ConfigsByDatabase(config);
   if (!configs) return std::move(configs).error();
   if (config.command == app::Command::kRun) return app::CommandRun(*configs, drain, log);

@@ -21,6 +21,8 @@ base::Status CommandPlan(const Config& config, base::Logger& log);
 base::Status CommandBootstrap(const Config& config, base::Logger& log);
 base::Status CommandTeardown(const Config& config, base::Logger& log);
 base::Status CommandStatus(const Config& config, base::Logger& log);
+// Makes a schema file instead of reading one.
+base::Status CommandIntrospect(const Config& config, base::Logger& log);
 
 // 0 done, 1 failed, 2 wrong usage or schema, 3 refused: an operator must act.
 int ExitStatus(const base::Status& status);

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "consumer/app/config_arguments.h"
+#include "consumer/app/config_introspect.h"
 #include "consumer/app/config_target.h"
 #include "consumer/app/terminal.h"
 #include "consumer/base/nearest.h"
@@ -66,6 +67,8 @@ std::string_view ToString(Command command) {
       return "preview";
     case Command::kStatus:
       return "status";
+    case Command::kIntrospect:
+      return "introspect";
   }
   return "";
 }
@@ -107,7 +110,11 @@ base::Result<Invocation> ParseConfig(std::span<const std::string> arguments,
   }
   if (auto s = ReadEnvironmentRules(environment, &config); !s) return std::move(s).error();
   if (auto s = ReadRole(given); !s) return std::move(s).error();
-  if (auto s = ReadSchemaPath(given, environment, &config); !s) return std::move(s).error();
+  if (config.command == Command::kIntrospect) {
+    if (auto s = ReadIntrospect(given, environment, &config); !s) return std::move(s).error();
+  } else if (auto s = ReadSchemaPath(given, environment, &config); !s) {
+    return std::move(s).error();
+  }
   if (auto s = ReadPostgres(given, environment, &config); !s) return std::move(s).error();
   if (auto s = ReadQueue(given, environment, &config); !s) return std::move(s).error();
   if (auto s = ReadNames(given, &config); !s) return std::move(s).error();

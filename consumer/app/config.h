@@ -32,6 +32,7 @@ enum class Command : uint8_t {
   kTeardown,
   kPreview,
   kStatus,
+  kIntrospect,
 };
 std::string_view ToString(Command command);
 
@@ -58,7 +59,8 @@ struct Config {
   Command command = Command::kRun;
   std::string schema_path;
 
-  std::string database;             // the one to work on; "" = of all documents of the file
+  // The one to work on; "" = of all documents of the file. Of introspect: never "".
+  std::string database;
   bool several_databases = false;   // the file has others, too
   bool print_file_findings = true;  // what is wrong with the file itself is said once
 
@@ -87,16 +89,18 @@ struct Config {
   base::LogLevel log_level = base::LogLevel::kInfo;
   std::chrono::milliseconds log_interval{10000};  // between status lines
 
-  bool once = false;             // run: leave when all WAL up to now is applied
-  bool create = false;           // run -b: create what is missing before starting
-  bool apply = false;            // bootstrap: execute the remedies
-  bool yes = false;              // teardown: do not ask
-  bool offline = false;          // validate: without the database
-  bool skip_plugins = false;     // build documents without the plugins that the file names
-  bool ask_password = false;     // --password: main prompts before connecting
-  bool explain = false;          // plan: with the query plans of the server
-  std::vector<std::string> ids;  // preview
-  uint32_t first = 0;            // preview: the first N documents of every index
+  bool once = false;                // run: leave when all WAL up to now is applied
+  bool create = false;              // run -b: create what is missing before starting
+  bool apply = false;               // bootstrap: execute the remedies
+  bool yes = false;                 // teardown: do not ask
+  bool offline = false;             // validate: without the database
+  std::vector<std::string> tables;  // introspect, as written
+  int depth = 2;                    // introspect: levels below the root
+  bool skip_plugins = false;        // build documents without the plugins that the file names
+  bool ask_password = false;        // --password: main prompts before connecting
+  bool explain = false;             // plan: with the query plans of the server
+  std::vector<std::string> ids;     // preview
+  uint32_t first = 0;               // preview: the first N documents of every index
 
   std::vector<std::string> notices;  // lines to log as warnings once the logger exists
 };

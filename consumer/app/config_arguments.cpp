@@ -28,6 +28,7 @@ Commands:
   teardown                    remove the slot, the indices and the queue of SCHEMA
   preview                     build documents (by --id, or --first N) and print them
   status                      show slot, queue and target on one screen
+  introspect                  print a schema file, made from the foreign keys around TABLE…
   help                        print this text
 )";
 
@@ -56,6 +57,7 @@ constexpr std::array kCommandWords = std::to_array<CommandWord>({
     {"teardown", Command::kTeardown},
     {"preview", Command::kPreview},
     {"status", Command::kStatus},
+    {"introspect", Command::kIntrospect},
 });
 
 // Words that mean something to a user of PGSync, or will mean something later.
@@ -67,7 +69,6 @@ constexpr std::array kOtherWords = std::to_array<OtherWord>({
     {"verify", "is not supported yet"},
     {"resync", "is not supported yet"},
     {"dlq", "is not supported yet; dead letters are in the index <index>-rejected"},
-    {"introspect", "is not supported yet"},
     {"es_mapping", "does not exist here: write the mapping in the schema file"},
     {"migrate_schema_v2", "does not exist here: version 1 schema files are not read"},
 });
@@ -95,6 +96,7 @@ const std::map<std::string, std::vector<Command>>& OptionCommands() {
       {"--no-create", {Command::kBootstrap}},
       {"--yes", {Command::kTeardown, Command::kBootstrap}},
       {"--id", {Command::kPreview}},
+      {"--depth", {Command::kIntrospect}},
       {"--first", {Command::kPreview}},
       {"--explain", {Command::kPlan}},
   };
@@ -178,7 +180,8 @@ void Define(CLI::App& app, Raw& raw) {
       ->type_name("URL")
       ->group(what);
   app.add_option("--database", to.database,
-                 "only the documents of this database of SCHEMA (default: all)")
+                 "only the documents of this database of SCHEMA (default: all); introspect: the "
+                 "database of TABLE (default: PG_URL's, or PG_DATABASE)")
       ->type_name("NAME")
       ->group(what);
   app.add_flag("--skip-plugins", to.skip_plugins,
@@ -250,6 +253,10 @@ void Define(CLI::App& app, Raw& raw) {
       ->group(others)
       ->allow_extra_args(false)  // one value per --id
       ->take_all();
+
+  app.add_option("--depth", to.depth, "introspect: levels below each TABLE (default: 2)")
+      ->type_name("N")
+      ->group(others);
 
   const std::string output = "Output";
   app.add_flag("-v,--verbose", to.verbose, "same as --log-level debug")->group(output);
@@ -354,6 +361,11 @@ base::Status ReadWords(Raw& raw) {
                                        fmt::join(known, ", "), base::DidYouMean(first, known)));
       }
     }
+  }
+  if (to.command == Command::kIntrospect) {
+    if (!raw.configs.empty()) return base::Usage("introspect makes a schema file and reads none");
+    to.tables = std::move(words);
+    return {};
   }
   to.schema_paths = std::move(words);
   to.schema_paths.insert(to.schema_paths.end(), raw.configs.begin(), raw.configs.end());

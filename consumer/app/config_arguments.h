@@ -31,7 +31,8 @@ struct Arguments {
   bool apply = false, teardown = false, no_create = false, yes = false, offline = false;
   bool skip_plugins = false, explain = false;
   std::vector<std::string> ids;
-  std::optional<std::string> first;
+  std::optional<std::string> first, depth;
+  std::vector<std::string> tables;   // introspect
   std::vector<std::string> notices;  // accepted for PGSync's sake, without effect
 };
 

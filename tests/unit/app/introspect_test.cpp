@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "consumer/app/config.h"
 #include "consumer/schema/schema.h"
 
 namespace app {
@@ -414,6 +416,51 @@ TEST(FindTable, ReadsNamesAsTheyAreWritten) {
               std::string::npos)
         << wrong;
   }
+}
+
+base::Result<Invocation> Typed(const Strings& arguments,
+                               std::map<std::string, std::string> variables = {}) {
+  return ParseConfig(arguments, Environment(std::move(variables)));
+}
+
+TEST(IntrospectArguments, TakeTablesDepthAndDatabase) {
+  const auto typed =
+      Typed({"introspect", "book", "a.b", "--depth", "3", "--database", "shop"},
+            {{"SCHEMA", "other.json"}, {"PG_DATABASE", "no"}, {"PG_URL", "postgresql://h/no"}});
+  ASSERT_TRUE(typed) << typed.error().message;
+  EXPECT_EQ(typed->config.command, Command::kIntrospect);
+  EXPECT_EQ(typed->config.tables, (Strings{"book", "a.b"}));
+  EXPECT_EQ(typed->config.depth, 3);
+  EXPECT_EQ(typed->config.database, "shop");
+  EXPECT_EQ(typed->config.schema_path, "");
+}
+
+TEST(IntrospectArguments, TheDatabaseIsThatOfTheEnvironmentElse) {
+  const auto database = [](std::map<std::string, std::string> variables) {
+    const auto typed = Typed({"introspect", "book"}, std::move(variables));
+    return typed ? typed->config.database : typed.error().message;
+  };
+  EXPECT_EQ(database({{"PG_DATABASE", "shop"}}), "shop");
+  EXPECT_EQ(database({{"PG_DATABASE", "no"}, {"PG_URL", "postgresql://u:p@h:1/my%20shop?a=/b"}}),
+            "my shop");
+  EXPECT_EQ(database({{"PG_DATABASE", "shop"}, {"PG_URL", "postgresql://h"}}), "shop");
+  EXPECT_EQ(database({}),
+            "introspect: in which database? Give --database NAME, or set PG_DATABASE or PG_URL");
+}
+
+TEST(IntrospectArguments, AreCheckedAndItsOwn) {
+  const auto wrong = [](const Strings& arguments) {
+    const auto typed = Typed(arguments, {{"PG_DATABASE", "shop"}});
+    return typed ? "accepted" : typed.error().message;
+  };
+  EXPECT_EQ(wrong({"introspect"}),
+            "introspect: of which table? Type: pgsync-consumer introspect TABLE… > schema.json");
+  EXPECT_NE(wrong({"introspect", "book", "--depth", "many"}).find("--depth"), std::string::npos);
+  EXPECT_NE(wrong({"introspect", "book", "--depth", "-1"}).find("--depth"), std::string::npos);
+  EXPECT_EQ(wrong({"introspect", "book", "-c", "s.json"}),
+            "introspect makes a schema file and reads none");
+  EXPECT_EQ(wrong({"run", "s.json", "--depth", "1"}),
+            "--depth is an option of `introspect`, not of `run`");
 }
 
 }  // namespace
