@@ -1,9 +1,11 @@
 """The conformance cases: documents as PGSync builds them, after the setup and after every step, through the whole pipeline.
 
+Where we differ from PGSync on purpose, tests/conformance/ours has the documents, and the schema if that differs too.
 Cases that need what this version refuses ("not supported yet") are listed in conformance_open.txt with the reason; a listed case
 that passes is a failure, so the list stays honest.
 """
 import json
+import re
 import subprocess
 import sys
 
@@ -14,6 +16,7 @@ from harness.ndjson import NdjsonTarget
 from harness.processes import REPO
 
 CASES = REPO / "tests/conformance/cases"
+OURS = REPO / "tests/conformance/ours"
 DATABASE = "conformance"
 VARIABLES = {"CF_REGION": "north", "CF_STAGE": "blue"}
 
@@ -34,6 +37,12 @@ OPEN = open_cases()
 WITHOUT_GOLDEN = {"partitioned-root/05-truncate-partition"}
 
 
+def ours_or_golden(folder, path):
+    """The file of a case, or the one that takes its place."""
+    ours = OURS / folder.name / path
+    return ours if ours.exists() else folder / path
+
+
 def steps(folder):
     names = ["setup", *sorted(p.stem for p in folder.glob("[0-9][0-9]-*.sql"))]
     return [n for n in names if f"{folder.name}/{n}" not in WITHOUT_GOLDEN]
@@ -48,7 +57,7 @@ class Case:
 
     def __init__(self, scenario, folder):
         self.scenario, self.folder = scenario, folder
-        scenario.schema = folder / "schema.json"
+        scenario.schema = ours_or_golden(folder, "schema.json")
         # Bulk format, because only there the pipeline of an action can be seen.
         scenario.target = NdjsonTarget(scenario.dir / "documents.ndjson")
         scenario.server.create_database(DATABASE)
@@ -70,8 +79,8 @@ class Case:
         actual = self.scenario.dir / f"{step}.actual.ndjson"
         actual.write_text("".join(json.dumps(line) + "\n" for line in self.scenario.target.all_lines()))
         env = {**program.environment(None), **VARIABLES}
-        r = subprocess.run([sys.executable, REPO / "tests/conformance/compare.py", self.folder / f"expected/{step}.ndjson", actual,
-                            "--schema", self.folder / "schema.json", "--max", "15"], capture_output=True, text=True, env=env)
+        r = subprocess.run([sys.executable, REPO / "tests/conformance/compare.py", ours_or_golden(self.folder, f"expected/{step}.ndjson"),
+                            actual, "--schema", self.scenario.schema, "--max", "15"], capture_output=True, text=True, env=env)
         if r.returncode:
             raise CaseFailed(f"after {step}: {r.stdout}{r.stderr}")
 
@@ -94,6 +103,20 @@ def test_every_open_case_exists_and_has_a_reason():
     for name, reason in OPEN.items():
         assert (CASES / name).is_dir(), f"conformance_open.txt lists {name}, which does not exist"
         assert reason, f"conformance_open.txt gives no reason for {name}"
+
+
+@pytest.mark.parametrize("name", sorted(p.name for p in OURS.iterdir()))
+def test_documents_of_our_own_differ_and_say_why(name):
+    """Whatever is in ours/ takes the place of a file of the case, is not the same, and names the rule of the reference."""
+    folder = OURS / name
+    assert re.search(r"\bB\d+: |\bSection \d+: ", (folder / "README.md").read_text()), "README.md names no B number and no section"
+    files = [p for p in folder.rglob("*") if p.is_file() and p.name != "README.md"]
+    goldens = [CASES / name / p.relative_to(folder) for p in files]
+    assert all(p.is_file() for p in goldens), "a file takes the place of none"
+    assert any(p.parent.name == "expected" for p in files), "no document differs"
+    for ours, golden in zip(files, goldens):
+        if ours.suffix == ".ndjson":
+            assert [json.loads(x) for x in ours.open()] != [json.loads(x) for x in golden.open()], f"{ours} is the golden"
 
 
 @pytest.mark.parametrize("name", sorted(p.parent.parent.name for p in CASES.glob("*/expected/index.json")))
