@@ -6,6 +6,7 @@
 
 #include "consumer/schema/json_text.h"
 #include "consumer/schema/parse_node.h"
+#include "consumer/schema/parse_options.h"
 #include "consumer/schema/substitute.h"
 
 namespace schema {
@@ -17,9 +18,10 @@ constexpr size_t kGenerationSuffixBytes =
 
 const std::vector<KnownKey>& DocumentKeys() {
   static const std::vector<KnownKey> keys = {
-      {"database"},       {"index"},   {"nodes"},       {"plugins", false}, {"pipeline"},
-      {"routing", false}, {"setting"}, {"mapping"},     {"mappings"},       {"id", false},
-      {"alias"},          {"version"}, {"empty_array"}, {"meta", false},    {"schemas", false}};
+      {"database"},    {"index"},   {"nodes"},        {"plugins"},
+      {"pipeline"},    {"routing"}, {"setting"},      {"mapping"},
+      {"mappings"},    {"id"},      {"alias"},        {"version"},
+      {"empty_array"}, {"meta"},    {"type_mapping"}, {"schemas", false}};
   return keys;
 }
 
@@ -97,7 +99,7 @@ bool ReadEmptyArray(const Json& document, const std::string& path, Findings* fin
 }
 
 DocumentSpec ReadDocument(const Json& document, uint32_t number, const std::string& path,
-                          Findings* findings) {
+                          const ParseOptions& options, Findings* findings) {
   CheckKeys(document, DocumentKeys(), {.at_key = true, .comments = true}, path, findings);
   DocumentSpec spec;
   spec.path = path;
@@ -112,7 +114,14 @@ DocumentSpec ReadDocument(const Json& document, uint32_t number, const std::stri
   spec.alias = ReadSwitch(document, "alias", true, path, findings);
   spec.versioned = ReadSwitch(document, "version", true, path, findings);
   spec.empty_array = ReadEmptyArray(document, path, findings);
+  spec.meta = ReadSwitch(document, "meta", false, path, findings);
+  spec.type_mapping = ReadSwitch(document, "type_mapping", false, path, findings);
   spec.pipeline = ReadOptionalString(document, "pipeline", path, findings);
+  spec.routing = ReadOptionalString(document, "routing", path, findings);
+  if (const Json* id = Member(document, "id")) ReadId(*id, path + ".id", &spec, findings);
+  if (const Json* plugins = Member(document, "plugins")) {
+    ReadPlugins(*plugins, options.skip_plugins, path + ".plugins", findings);
+  }
   spec.setting = ReadFreeObject(document, "setting", path, findings);
   spec.mapping = ReadFreeObject(document, "mapping", path, findings);
   spec.mappings = ReadFreeObject(document, "mappings", path, findings);
@@ -135,7 +144,7 @@ DocumentSpec ReadDocument(const Json& document, uint32_t number, const std::stri
 }  // namespace
 
 SchemaFile Parse(std::string_view text, const std::string& file_name,
-                 const Environment& environment) {
+                 const Environment& environment, const ParseOptions& options) {
   Findings findings;
   auto data = std::make_shared<FileData>();
   const std::optional<Json> file = ReadJson(text, file_name, &findings);
@@ -147,7 +156,7 @@ SchemaFile Parse(std::string_view text, const std::string& file_name,
       const std::string path = file_name + "[" + std::to_string(i) + "]";
       if (!ExpectObject((*file)[i], path, &findings)) continue;
       DocumentSpec document = ReadDocument(Substituted((*file)[i], path, environment, &findings),
-                                           static_cast<uint32_t>(i), path, &findings);
+                                           static_cast<uint32_t>(i), path, options, &findings);
       CheckUnique(data->documents, document, file_name, &findings);
       data->documents.push_back(std::move(document));
     }

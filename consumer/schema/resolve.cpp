@@ -12,8 +12,10 @@
 #include "consumer/schema/index_body.h"
 #include "consumer/schema/moves.h"
 #include "consumer/schema/node_keys.h"
+#include "consumer/schema/resolve_document.h"
 #include "consumer/schema/resolve_join.h"
 #include "consumer/schema/resolve_rows.h"
+#include "consumer/schema/resolve_views.h"
 
 namespace schema {
 namespace {
@@ -37,8 +39,6 @@ class DocumentResolver {
   std::vector<std::string> ResolveKey(const NodeSpec& spec, const CatalogTable& table);
   void ResolveRelation(const NodeSpec& spec, const CatalogTable* parent_table,
                        const CatalogTable* table, Node* node);
-  void WarnOfMissingWal(const NodeSpec& spec, const CatalogTable& table);
-  void AddId();
   void AddEntries();
 
   const DocumentSpec& document_;
@@ -62,9 +62,16 @@ DocumentTree DocumentResolver::Resolve() && {
   tree_.alias = document_.alias;
   tree_.versioned = document_.versioned;
   tree_.empty_array = document_.empty_array;
+  tree_.meta = document_.meta;
   tree_.pipeline = document_.pipeline;
   AddNode(document_.root, -1, nullptr, document_.root.label);
-  AddId();
+  if (const CatalogTable* table = catalog_.Find(document_.root.table)) {
+    ResolveId(document_, *table, &tree_, findings_);
+    LinkBaseTables(tree_.id_columns, document_.root, catalog_, &tree_.nodes[0], findings_);
+    if (!document_.routing.empty()) {
+      ResolveRouting(document_, *table, catalog_, &tree_, findings_);
+    }
+  }
   AddEntries();
   CheckDestinations(document_, tree_, findings_);
   tree_.index_body = IndexBody(document_, tree_);
@@ -94,12 +101,16 @@ uint32_t DocumentResolver::AddNode(const NodeSpec& spec, int32_t parent,
     node.key = ResolveKey(spec, *table);
     node.key_types = TypesOf(*table, node.key);
     ResolveRows(spec, *table, catalog_, &node, findings_);
-    WarnOfMissingWal(spec, *table);
+    ResolveView(spec, *table, catalog_, &node, findings_);
   } else {
     keys = CheckedKeys(spec, spec.columns);
   }
   node.transform = std::move(keys.transform);
-  if (parent >= 0) ResolveRelation(spec, parent_table, table, &node);
+  if (parent >= 0) {
+    ResolveRelation(spec, parent_table, table, &node);
+    const Link& above = node.junction ? node.junction->to_child : node.link;
+    LinkBaseTables(above.lower, spec, catalog_, &node, findings_);
+  }
   for (size_t i = 0; i < spec.children.size(); ++i) {
     node.children.push_back(
         AddNode(spec.children[i], static_cast<int32_t>(id), table, keys.labels[i]));
@@ -264,28 +275,6 @@ void DocumentResolver::ResolveRelation(const NodeSpec& spec, const CatalogTable*
   }
 }
 
-void DocumentResolver::WarnOfMissingWal(const NodeSpec& spec, const CatalogTable& table) {
-  const std::string name = ToString(table.name);
-  if (table.kind == 'v') {
-    findings_->Warning(spec.path, name + " is a view: changes behind it are not seen");
-  } else if (table.kind == 'm') {
-    findings_->Warning(spec.path, name + " is a materialized view: its refreshes are not seen");
-  } else if (table.kind == 'f') {
-    findings_->Warning(spec.path, name + " is a foreign table: its changes are not seen");
-  }
-}
-
-// PGSync sorts the columns of a real primary key by name, and takes a `primary_key` of the file as
-// it is written.
-void DocumentResolver::AddId() {
-  const Node& root = tree_.nodes[0];
-  const CatalogTable* table = catalog_.Find(root.table);
-  if (table == nullptr) return;
-  tree_.id_columns = root.key;
-  if (!table->primary_key.empty()) std::sort(tree_.id_columns.begin(), tree_.id_columns.end());
-  tree_.id_types = TypesOf(*table, tree_.id_columns);
-}
-
 void DocumentResolver::AddEntries() {
   const auto add = [this](uint32_t node, EntryPoint::Via via, const TableName& table,
                           const std::vector<std::string>& columns,
@@ -294,7 +283,20 @@ void DocumentResolver::AddEntries() {
         {static_cast<uint32_t>(tree_.entries.size()), node, via, table, columns, types});
   };
   add(0, EntryPoint::Via::kRoot, tree_.nodes[0].table, tree_.id_columns, tree_.id_types);
+  EntryPoint& root = tree_.entries[0];
+  const std::string& routing = tree_.routing_column;
+  if (!routing.empty() &&
+      std::find(root.columns.begin(), root.columns.end(), routing) == root.columns.end()) {
+    root.columns.push_back(routing);
+    root.types.push_back(tree_.routing_type);
+    root.carried = 1;
+  }
   for (const Node& node : tree_.nodes) {
+    for (const BaseTable& base : node.base_tables) {
+      add(node.id, EntryPoint::Via::kView, base.table, base.key, base.key_types);
+      if (base.link.empty()) continue;
+      add(node.id, EntryPoint::Via::kViewLink, base.table, base.link, base.link_types);
+    }
     if (node.parent < 0) continue;
     const Link& above = node.junction ? node.junction->to_child : node.link;
     add(node.id, EntryPoint::Via::kChild, node.table, above.lower, above.lower_types);

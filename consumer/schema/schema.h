@@ -57,10 +57,15 @@ class SchemaFile {
   std::shared_ptr<const FileData> data_;
 };
 
+struct ParseOptions {
+  bool skip_plugins = false;  // build documents without them, with a warning, instead of refusing
+};
+
 // Parses and checks without a database. `file_name` is used in paths ("schema.json"); `environment`
 // answers $VAR.
 SchemaFile Parse(std::string_view text, const std::string& file_name,
-                 const std::function<std::optional<std::string>(const std::string&)>& environment);
+                 const std::function<std::optional<std::string>(const std::string&)>& environment,
+                 const ParseOptions& options = {});
 
 struct Resolved {
   std::vector<DocumentTree> trees;  // of this database, complete only when findings has no error

@@ -61,8 +61,9 @@ struct BaseTable {
   TableName table;
   std::vector<std::string> key;        // its primary key, which the view shows
   std::vector<std::string> key_types;  // SQL names of the base types in the base table
-  // The view's link columns to its parent (or junction), when the base table has columns of all
-  // these names: then rows that leave the view are found by them, too. Otherwise empty.
+  // The view's link columns to its parent (or junction), or the id columns of a root, when the base
+  // table has columns of all these names: then rows that leave the view are found by them, too.
+  // Otherwise empty.
   std::vector<std::string> link;
   std::vector<std::string> link_types;
 };
@@ -124,7 +125,8 @@ struct Node {
 //   kView      a row of a base table of the view `node`: `columns` is the base table's key; the
 //   view's
 //              present rows that show the same values lead upward
-//   kViewLink  the same, by the view's link columns, which the base table has, too: as kChild
+//   kViewLink  the same, by the view's link columns, which the base table has, too: as kChild; on
+//              the root by its id columns: as kRoot
 struct EntryPoint {
   enum class Via : uint8_t { kRoot, kChild, kJunction, kView, kViewLink };
   uint32_t id = 0;  // position in DocumentTree::entries; 0 is the root

@@ -28,15 +28,7 @@ std::optional<std::string> CaseEnvironment(const std::string& name) {
   return std::nullopt;
 }
 
-// The words of the language that this version refuses, as they stand in the text of the case.
-bool UsesUnsupportedKeys(const std::string& text) {
-  const Strings keys = {"routing", "base_tables"};
-  return std::any_of(keys.begin(), keys.end(), [&](const std::string& key) {
-    return text.find("\"" + key + "\":") != std::string::npos;
-  });
-}
-
-TEST(ConformanceFiles, ParseUnlessTheyNeedWhatIsNotSupportedYet) {
+TEST(ConformanceFiles, Parse) {
   const auto files = CaseFiles();
   ASSERT_GE(files.size(), 60u);
   // Refused on purpose: PGSync ignores a rename of a name that is not there, and puts the
@@ -56,18 +48,12 @@ TEST(ConformanceFiles, ParseUnlessTheyNeedWhatIsNotSupportedYet) {
     }
     if (refused.contains(name)) {
       EXPECT_EQ(errors, refused.at(name)) << name;
-    } else if (UsesUnsupportedKeys(text)) {
-      EXPECT_FALSE(errors.empty()) << name;
-      for (const std::string& error : errors) {
-        EXPECT_TRUE(error.ends_with("\" is not supported yet by this version"))
-            << name << ": " << error;
-      }
     } else {
       EXPECT_EQ(errors, Strings{}) << name;
       ++clean;
     }
   }
-  EXPECT_GE(clean, 40u);
+  EXPECT_EQ(clean, files.size() - refused.size());
 }
 
 // Damage that keeps some meaning: bytes changed, pieces cut, doubled or taken from another file.

@@ -135,10 +135,9 @@ TEST(Resolve, KeepsTheOrderOfAKeyFromTheFile) {
 }
 
 TEST(Resolve, WarnsThatChangesBehindAViewAreNotSeen) {
-  EXPECT_EQ(
-      OfResolve(Document(R"({"table": "best_seller", "primary_key": ["rank"]})")),
-      Strings{"warning: schema.json[0].nodes: public.best_seller is a view: changes behind it are "
-              "not seen"});
+  EXPECT_EQ(OfResolve(Document(R"({"table": "best_seller", "primary_key": ["rank"]})")),
+            Strings{"warning: schema.json[0].nodes: public.best_seller is a view without "
+                    "\"base_tables\": changes behind it are not seen"});
 }
 
 TEST(Resolve, AppliesRenamesToColumnsAndLabels) {
