@@ -16,6 +16,7 @@
 #include "consumer/schema/resolve_join.h"
 #include "consumer/schema/resolve_rows.h"
 #include "consumer/schema/resolve_views.h"
+#include "consumer/schema/type_mapping.h"
 
 namespace schema {
 namespace {
@@ -39,6 +40,7 @@ class DocumentResolver {
   std::vector<std::string> ResolveKey(const NodeSpec& spec, const CatalogTable& table);
   void ResolveRelation(const NodeSpec& spec, const CatalogTable* parent_table,
                        const CatalogTable* table, Node* node);
+  std::vector<Json> TypeFields() const;
   void AddEntries();
 
   const DocumentSpec& document_;
@@ -53,6 +55,30 @@ std::optional<CatalogColumn> SystemColumn(const std::string& name) {
   if (name == "xmin") return CatalogColumn{"xmin", 28, "xid", "xid", true, false};
   if (name == "ctid") return CatalogColumn{"ctid", 27, "tid", "tid", true, false};
   return std::nullopt;
+}
+
+std::optional<CatalogColumn> TypeOf(const Column& column, const CatalogTable& table,
+                                    const Catalog& catalog) {
+  if (!column.expression.empty()) {
+    const auto it =
+        catalog.expressions.find({table.name, column.expression, Expression::Use::kValue});
+    if (it == catalog.expressions.end()) return std::nullopt;
+    return it->second.type;
+  }
+  if (!column.path.empty()) {
+    CatalogColumn type;
+    type.type_oid = column.type_oid;
+    return type;
+  }
+  const CatalogColumn* type = ColumnOf(table, column.name);
+  return type == nullptr ? std::nullopt : std::optional(*type);
+}
+
+bool IsRemade(const Transform& transform, const std::string& key) {
+  return std::any_of(transform.concat.begin(), transform.concat.end(),
+                     [&](const Concat& concat) { return concat.destination == key; }) ||
+         std::any_of(transform.move.begin(), transform.move.end(),
+                     [&](const Move& move) { return move.key == key; });
 }
 
 DocumentTree DocumentResolver::Resolve() && {
@@ -74,7 +100,7 @@ DocumentTree DocumentResolver::Resolve() && {
   }
   AddEntries();
   CheckDestinations(document_, tree_, findings_);
-  tree_.index_body = IndexBody(document_, tree_);
+  tree_.index_body = IndexBody(document_, tree_, TypeFields());
   tree_.fingerprint = Fingerprint(tree_);
   return std::move(tree_);
 }
@@ -273,6 +299,25 @@ void DocumentResolver::ResolveRelation(const NodeSpec& spec, const CatalogTable*
   } else if (auto link = ResolveLink(spec, *parent_table, *table, catalog_, findings_)) {
     node->link = *std::move(link);
   }
+}
+
+// Per node, what the types of its columns say of its fields. What a transform makes or takes away
+// has no type.
+std::vector<Json> DocumentResolver::TypeFields() const {
+  if (!document_.type_mapping) return {};
+  std::vector<Json> all;
+  for (const Node& node : tree_.nodes) {
+    Json& fields = all.emplace_back(Json::object());
+    const CatalogTable* table = catalog_.Find(node.table);
+    if (table == nullptr) continue;
+    for (const Column& column : node.columns) {
+      const auto type = TypeOf(column, *table, catalog_);
+      if (!type || IsRemade(node.transform, column.key)) continue;
+      Json field = FieldOf(*type);
+      if (!field.is_null()) fields[column.key] = std::move(field);
+    }
+  }
+  return all;
 }
 
 void DocumentResolver::AddEntries() {

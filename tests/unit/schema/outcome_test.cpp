@@ -82,6 +82,72 @@ TEST(IndexBody, MergesWhatAParentSaysOfALabelWithTheChildsOwn) {
                 "properties": {"stars": {"type": "byte"}}}}}})"));
 }
 
+TEST(IndexBody, RequiresRoutingAndHidesMeta) {
+  EXPECT_EQ(BodyOf(Document(R"({"table": "book"})", R"("routing": "isbn", "meta": true, )")),
+            json::parse(R"({"mappings": {"_routing": {"required": true},
+                "properties": {"_meta": {"type": "object", "enabled": false}}}})"));
+}
+
+TEST(IndexBody, FollowsTypesOnDemand) {
+  Catalog catalog = Library();
+  CatalogTable& table = catalog.tables[{"public", "odd"}];
+  table = Table(table.name, {}, {});
+  const auto add = [&table](const std::string& name, uint32_t oid, const std::string& type,
+                            char kind = 'b', uint32_t element = 0) {
+    CatalogColumn column{name, oid, type, type, true, false};
+    column.type_kind = kind;
+    column.element_oid = element;
+    table.columns.push_back(column);
+  };
+  add("id", 20, "bigint");
+  add("i", 23, "integer");
+  add("s", 21, "smallint");
+  add("n", 1700, "numeric");
+  add("f", 700, "real");
+  add("b", 16, "boolean");
+  add("at", 1184, "timestamp with time zone");
+  add("t", 25, "text");
+  add("ci", 90001, "public.citext");
+  add("u", 2950, "uuid");
+  add("ip", 869, "inet");
+  add("e", 90002, "public.mood", 'e');
+  add("r", 3904, "int4range", 'r');
+  add("c", 90003, "public.pair", 'c');
+  add("j", 3802, "jsonb");
+  add("h", 90004, "public.hstore");
+  add("g", 90005, "public.geometry");
+  add("raw", 17, "bytea");
+  add("ints", 1007, "integer[]", 'b', 23);
+  add("moods", 90006, "public.mood[]", 'e', 90002);
+  table.primary_key = {"id"};
+  const std::string text = R"({"table": "odd", "transform": {"mapping": {"s": {"type": "byte"}}}})";
+  const auto body = [&](const std::string& more) {
+    return json::parse(TreeOf(Document(text, more), catalog).index_body);
+  };
+  const json keyword = {{"type", "keyword"}, {"ignore_above", 8191}};
+  const json text_field = json::parse(
+      R"({"type": "text", "fields": {"keyword": {"type": "keyword", "ignore_above": 256}}})");
+  json expected = json::parse(R"({
+      "id": {"type": "long"}, "i": {"type": "integer"}, "s": {"type": "byte"},
+      "n": {"type": "double", "ignore_malformed": true},
+      "f": {"type": "float", "ignore_malformed": true}, "b": {"type": "boolean"},
+      "at": {"type": "date", "format": "strict_date_optional_time||yyyy-MM-dd",
+             "ignore_malformed": true},
+      "ip": {"type": "ip", "ignore_malformed": true},
+      "g": {"type": "geo_shape", "ignore_malformed": true},
+      "raw": {"type": "keyword", "index": false, "doc_values": false},
+      "ints": {"type": "integer"}})");
+  expected["t"] = expected["ci"] = text_field;
+  expected["u"] = expected["e"] = expected["r"] = expected["moods"] = keyword;
+  EXPECT_EQ(body(R"("type_mapping": true, )")["mappings"]["properties"], expected);
+  EXPECT_EQ(body("")["mappings"]["properties"], json::parse(R"({"s": {"type": "byte"}})"));
+  expected["t"]["analyzer"] = "english";
+  EXPECT_EQ(
+      body(R"("type_mapping": true, "mapping": {"t": {"analyzer": "english"}}, )")["mappings"]
+                                                                                  ["properties"],
+      expected);
+}
+
 std::string FingerprintOf(const std::string& text) { return TreeOf(text).fingerprint; }
 
 TEST(Fingerprint, IsTheSameForTheSameMeaning) {
