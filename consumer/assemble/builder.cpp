@@ -18,6 +18,14 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr int kTriesOfAChunk = 5;
+constexpr uint32_t kFirstKeys = 500;  // nobody knows yet how large the documents are
+// Beyond these a chunk of several documents is read in smaller pieces: they bound the memory when a
+// piece that was right before meets documents with very many children. What is usual is several
+// times smaller (Pace). The text is a part of the statement, not a parameter, so that the planner
+// knows it.
+constexpr int kMostRowsOfALevel = 65536;
+constexpr size_t kMostChunkBytes = 48u << 20;
+const std::string kLevelLimit = fmt::format(" LIMIT {}", kMostRowsOfALevel + 1);
 
 base::Error Stopping() { return base::Retry("stopping"); }
 
@@ -33,7 +41,7 @@ Builder::Builder(BuilderSettings settings, const std::vector<DocumentTree>& tree
       invisible_(metrics.counter("pgsync_build_invisible_total",
                                  "snapshots thrown away because they did not show their batch")),
       build_time_(metrics.histogram("pgsync_build_seconds", "time to read one chunk")),
-      keys_pace_(settings_.keys_per_chunk, 1, settings_.keys_per_chunk) {
+      keys_pace_(std::min(settings_.keys_per_chunk, kFirstKeys), 1, settings_.keys_per_chunk) {
   for (const DocumentTree& tree : trees_) statements_.push_back(MakeStatements(tree));
   for (size_t i = 0; i < trees_.size(); ++i) writers_.emplace_back(trees_[i], statements_[i]);
 }
@@ -92,39 +100,27 @@ Status Builder::BuildTouched(std::vector<model::Touch> touches, std::span<const 
   if (!resolved) return resolved;
 
   for (size_t i = 0; i < trees_.size(); ++i) {
-    const size_t total = roots[i].empty() ? 0 : roots[i][0].size();
-    int failures = 0;
-    for (size_t begin = 0; begin < total;) {
-      if (stop_.Requested() && begin > 0) return Stopping();
-      const size_t end = std::min<size_t>(begin + keys_pace_.Now(), total);
-      RootKeys chunk;
-      for (const auto& column : roots[i]) {
-        chunk.emplace_back(column.begin() + static_cast<ptrdiff_t>(begin),
-                           column.begin() + static_cast<ptrdiff_t>(end));
-      }
-      const auto started = steady_clock::now();
-      if (auto status = BuildKeys(trees_[i], chunk, xids, emit); !status) {
-        // Too slow, most likely. Only this chunk is built again, in smaller pieces: a fan-out must
-        // not begin from its start.
-        keys_pace_.Failed();
-        if (status.error().kind != base::ErrorKind::kRetry || stop_.Requested() ||
-            ++failures > kTriesOfAChunk) {
-          return status;
-        }
-        continue;
-      }
-      keys_pace_.Took(steady_clock::now() - started);
-      failures = 0;
-      begin = end;
-    }
+    if (auto status = BuildKeys(trees_[i], roots[i], xids, emit); !status) return status;
   }
   return {};
 }
 
 Status Builder::BuildKeys(const DocumentTree& tree, const RootKeys& keys,
                           std::span<const uint32_t> xids, const Emit& emit) {
-  const auto params = ArrayParams(keys);
-  return BuildChunk(tree, statements_[tree.number].root_by_key, params, xids, emit);
+  const auto cut = [&](size_t begin, size_t end) {
+    RootKeys part;
+    for (const auto& column : keys) {
+      part.emplace_back(column.begin() + static_cast<ptrdiff_t>(begin),
+                        column.begin() + static_cast<ptrdiff_t>(end));
+    }
+    return Piece{begin, end, ArrayParams(part)};
+  };
+  // A fan-out must not begin from its start because one of its pieces failed.
+  const Pieces pieces{tree,          statements_[tree.number].root_by_key,
+                      cut,           [](const Piece&) {},
+                      keys_pace_,    true,
+                      kTriesOfAChunk};
+  return BuildPieces(pieces, 0, keys.empty() ? 0 : keys[0].size(), xids, emit);
 }
 
 Status Builder::BuildRange(model::LoadRange* range, std::span<const uint32_t> xids,
@@ -160,22 +156,16 @@ Status Builder::BuildPages(const DocumentTree& tree, model::LoadRange* range,
 
   if (!pages_pace_) {
     const uint32_t pages = std::max(1u, range->end_page - range->first_page);
-    pages_pace_.emplace(std::max(1u, pages / 4), 1, pages);
+    pages_pace_.emplace(std::max(1u, pages / 16), 1, pages);
   }
-  while (range->first_page < range->end_page) {
-    if (stop_.Requested()) return Stopping();
-    const uint32_t end = std::min(range->first_page + pages_pace_->Now(), range->end_page);
-    const std::vector<pg::Param> params = {fmt::format("({},0)", range->first_page),
-                                           fmt::format("({},0)", end)};
-    const auto started = steady_clock::now();
-    if (auto status = BuildChunk(tree, statement, params, xids, emit); !status) {
-      pages_pace_->Failed();
-      return status;
-    }
-    pages_pace_->Took(steady_clock::now() - started);
-    range->first_page = end;
-  }
-  return {};
+  const auto cut = [](size_t begin, size_t end) {
+    return Piece{begin, end, {fmt::format("({},0)", begin), fmt::format("({},0)", end)}};
+  };
+  const auto done = [&](const Piece& piece) {
+    range->first_page = static_cast<uint32_t>(piece.end);
+  };
+  const Pieces pieces{tree, statement, cut, done, *pages_pace_, false, 0};
+  return BuildPieces(pieces, range->first_page, range->end_page, xids, emit);
 }
 
 Result<std::string> Builder::HeapName(uint32_t relation) {
@@ -192,9 +182,9 @@ Result<std::string> Builder::HeapName(uint32_t relation) {
   return name;
 }
 
-Status Builder::BuildChunk(const DocumentTree& tree, const NodeStatement& root,
-                           std::span<const pg::Param> params, std::span<const uint32_t> xids,
-                           const Emit& emit) {
+Result<Builder::OpenChunk> Builder::ReadChunk(const DocumentTree& tree, const NodeStatement& root,
+                                              std::span<const pg::Param> params,
+                                              std::span<const uint32_t> xids, bool bounded) {
   const auto started = steady_clock::now();
   base::Backoff backoff(milliseconds(1), milliseconds(100));
   bool warned = false;
@@ -204,20 +194,20 @@ Status Builder::BuildChunk(const DocumentTree& tree, const NodeStatement& root,
       auto opened = ReadRoots(tree, root, params, xids);
       if (!opened) return opened.error();
       chunk = std::move(*opened);
-      return chunk ? ReadLevels(tree, &*chunk) : Status();
+      return chunk ? ReadLevels(tree, bounded, &*chunk) : Status();
     });
     if (!read) {
       auto error = read.error();
       return std::move(error).While("reading documents of index " + tree.index);
     }
     if (!chunk) {
-      if (auto s = WaitForVisibility(&backoff, started, &warned); !s) return s;
+      if (auto s = WaitForVisibility(&backoff, started, &warned); !s) return s.error();
     }
   }
   const auto elapsed = steady_clock::now() - started;
   build_time_.Observe(static_cast<uint64_t>(
       std::chrono::duration_cast<std::chrono::microseconds>(elapsed).count()));
-  return EmitChunk(tree, *chunk, emit);
+  return std::move(*chunk);
 }
 
 // Begins the chunk's transaction and reads the roots. Returns nothing, with the transaction ended,
@@ -262,12 +252,13 @@ Result<std::optional<Builder::OpenChunk>> Builder::ReadRoots(const DocumentTree&
   chunk.rows.levels.resize(tree.nodes.size());
   chunk.rows.levels[0].rows = std::move(*rows);
   chunk.rows.root_layout = &root.layout;
+  chunk.bytes = chunk.rows.levels[0].rows.MemoryBytes();
   return std::optional<OpenChunk>(std::move(chunk));
 }
 
 // Reads all levels below the roots, siblings of one depth together in one round trip, and ends the
-// transaction.
-Status Builder::ReadLevels(const DocumentTree& tree, OpenChunk* chunk) {
+// transaction. `bounded`: a level with more rows than a chunk may have is not read to its end.
+Status Builder::ReadLevels(const DocumentTree& tree, bool bounded, OpenChunk* chunk) {
   pg::Connection& connection = *connection_;
   const TreeStatements& statements = statements_[tree.number];
   std::vector<uint32_t> parents = {0};
@@ -294,11 +285,9 @@ Status Builder::ReadLevels(const DocumentTree& tree, OpenChunk* chunk) {
           continue;
         }
         const auto params = ArrayParams(values);
-        if (auto s =
-                connection.SendPrepared(statements.levels[child].sql, params, pg::Format::kBinary);
-            !s) {
-          return s;
-        }
+        std::string sql = statements.levels[child].sql;
+        if (bounded) sql += kLevelLimit;
+        if (auto s = connection.SendPrepared(sql, params, pg::Format::kBinary); !s) return s;
         awaited.push_back({child, groups});
         if (!tree.nodes[child].children.empty()) next.push_back(child);
       }
@@ -315,12 +304,19 @@ Status Builder::ReadLevels(const DocumentTree& tree, OpenChunk* chunk) {
       }
       LevelRows& level = chunk->rows.levels[answer.node];
       level.rows = std::move(*rows);
+      chunk->bytes += level.rows.MemoryBytes();
+      chunk->too_large |= bounded && level.rows.size() > kMostRowsOfALevel;
       FindGroups(answer.groups, &level);
     }
+    chunk->too_large |= bounded && chunk->bytes > kMostChunkBytes;
     if (last) {
       if (auto committed = connection.Receive(); !committed) return committed.error();
     }
     if (auto s = connection.EndPipeline(); !s) return s;
+    if (chunk->too_large && !last) {
+      if (auto committed = connection.Query(kCommit); !committed) return committed.error();
+      break;
+    }
     parents = std::move(next);
   }
   return {};

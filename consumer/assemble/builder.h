@@ -1,14 +1,16 @@
 // Builder: touches and ranges -> documents. Resolves touches to root keys, reads the rows of all
-// levels in one snapshot per chunk and hands finished bulk requests to the caller. No transaction
-// lives longer than one chunk, and none is open while the caller writes.
+// levels in one snapshot per chunk and hands finished bulk requests to the caller. While documents
+// of one chunk are written, a helper thread reads the next one, so that server and worker do not
+// wait for each other. No transaction lives longer than the reading of one chunk.
 //
 // One Builder belongs to one worker thread and owns one connection, which it opens when needed and
-// drops after any error.
+// drops after any error. The helper uses it only between the start of a read and its being awaited.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <future>
 #include <memory>
 #include <optional>
 #include <span>
@@ -81,6 +83,23 @@ class Builder {
     ChunkRows rows;
     uint64_t version = 0;
     std::chrono::steady_clock::time_point read_at;
+    size_t bytes = 0;  // of the rows
+    // The levels were given up, because they hold more than one piece may: take a smaller one.
+    bool too_large = false;
+  };
+  // A part of something that is read in parts of a size that adapts: keys or pages.
+  struct Piece {
+    size_t begin = 0, end = 0;
+    std::vector<pg::Param> params;  // of the root's statement
+  };
+  struct Pieces {
+    const schema::DocumentTree& tree;
+    const NodeStatement& root;
+    std::function<Piece(size_t begin, size_t end)> cut;
+    std::function<void(const Piece&)> done;
+    Pace& pace;
+    bool single_fits;  // a piece of size 1 is one document, and has to be read whatever it holds
+    int tries_of_a_piece;  // before its failure is the caller's
   };
 
   template <typename Work>
@@ -89,14 +108,22 @@ class Builder {
                                                    std::span<const uint32_t> xids);
   base::Status BuildKeys(const schema::DocumentTree& tree, const RootKeys& keys,
                          std::span<const uint32_t> xids, const Emit& emit);
+  base::Status BuildPieces(const Pieces& pieces, size_t begin, size_t end,
+                           std::span<const uint32_t> xids, const Emit& emit);
   base::Status BuildChunk(const schema::DocumentTree& tree, const NodeStatement& root,
                           std::span<const pg::Param> params, std::span<const uint32_t> xids,
                           const Emit& emit);
+  // The same rows, but in pieces by their keys.
+  base::Status BuildRootsOf(const schema::DocumentTree& tree, const OpenChunk& chunk,
+                            std::span<const uint32_t> xids, const Emit& emit);
+  base::Result<OpenChunk> ReadChunk(const schema::DocumentTree& tree, const NodeStatement& root,
+                                    std::span<const pg::Param> params,
+                                    std::span<const uint32_t> xids, bool bounded);
   base::Result<std::optional<OpenChunk>> ReadRoots(const schema::DocumentTree& tree,
                                                    const NodeStatement& root,
                                                    std::span<const pg::Param> params,
                                                    std::span<const uint32_t> xids);
-  base::Status ReadLevels(const schema::DocumentTree& tree, OpenChunk* chunk);
+  base::Status ReadLevels(const schema::DocumentTree& tree, bool bounded, OpenChunk* chunk);
   base::Status EmitChunk(const schema::DocumentTree& tree, const OpenChunk& chunk,
                          const Emit& emit) const;
   base::Status WaitForVisibility(base::Backoff* backoff,

@@ -1,6 +1,6 @@
 // Pace: how much to read in one snapshot, so that it is written long before it is too old (design
-// D3). Halves what took too long, doubles what was quick; a slow target gets small pieces and still
-// gets on. Pure, one owner.
+// D3), and takes little memory. Halves what took too long or was large, doubles what was quick and
+// small; a slow target gets small pieces and still gets on. Pure, one owner.
 #pragma once
 
 #include <algorithm>
@@ -16,16 +16,16 @@ class Pace {
 
   uint32_t Now() const { return now_; }
 
-  // A piece of Now() took this long from snapshot to durable.
-  void Took(std::chrono::steady_clock::duration time) {
-    if (time > kLong) {
+  // A piece of Now() took this long from snapshot to durable, and its rows this much memory.
+  void Took(std::chrono::steady_clock::duration time, size_t bytes) {
+    if (time > kLong || bytes > kLarge) {
       Failed();
-    } else if (time < kShort) {
+    } else if (time < kShort && bytes < kLarge / 3) {
       now_ = std::min(most_, now_ * 2);
     }
   }
 
-  // A piece was not written in time.
+  // A piece was not written in time, or could not be read for its size.
   void Failed() { now_ = std::max(least_, now_ / 2); }
 
  private:
@@ -33,6 +33,8 @@ class Pace {
   // time.
   static constexpr std::chrono::milliseconds kLong{4000};
   static constexpr std::chrono::milliseconds kShort{1000};
+  // Three of them may be in memory: one being read, one written, and its text.
+  static constexpr size_t kLarge = 12u << 20;
 
   uint32_t now_, least_, most_;
 };

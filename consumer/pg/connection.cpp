@@ -83,6 +83,8 @@ uint64_t Rows::Affected() const {
   return result_ ? std::strtoull(PQcmdTuples(result_.get()), nullptr, 10) : 0;
 }
 
+size_t Rows::MemoryBytes() const { return result_ ? PQresultMemorySize(result_.get()) : 0; }
+
 struct Connection::State {
   ConnHandle conn;
   CopyBuffer copy;  // last message of ReadCopy

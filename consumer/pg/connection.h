@@ -46,6 +46,7 @@ class Rows {
   std::string_view Cell(int row, int column) const;  // "" for NULL
   uint32_t TypeOid(int column) const;
   uint64_t Affected() const;  // PQcmdTuples
+  size_t MemoryBytes() const;
 
  private:
   ResultHandle result_;
