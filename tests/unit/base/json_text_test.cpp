@@ -29,5 +29,22 @@ TEST(JsonText, LeavesUtf8AndDeleteAsTheyAre) {
             "<\"gr\xc3\xbc\xc3\x9f \xf0\x9f\x98\x80 \x7f\"");
 }
 
+// Texts are looked at in blocks of 8 bytes; every byte has to be found wherever it is.
+TEST(JsonText, EveryByteAtEveryPlace) {
+  for (int byte = 0; byte < 256; ++byte) {
+    std::string alone;
+    AppendJsonString(std::string(1, static_cast<char>(byte)), &alone);
+    const std::string escaped = alone.substr(1, alone.size() - 2);
+    const bool must = byte < 0x20 || byte == '"' || byte == '\\';
+    EXPECT_EQ(escaped.size() > 1, must) << byte;
+    for (size_t at = 0; at < 20; ++at) {
+      std::string text(20, 'x'), out;
+      text[at] = static_cast<char>(byte);
+      AppendJsonString(text, &out);
+      EXPECT_EQ(out, '"' + std::string(at, 'x') + escaped + std::string(19 - at, 'x') + '"');
+    }
+  }
+}
+
 }  // namespace
 }  // namespace base
