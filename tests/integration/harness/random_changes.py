@@ -1,5 +1,6 @@
 """Random transactions over a random database, as SQL text. What a constraint refuses is rolled back to a savepoint, by the one who runs it."""
 import psycopg2
+import psycopg2.errors
 
 from . import random_types as types
 from .random_database import column_of, full_name, index_of, q, quoted
@@ -86,7 +87,8 @@ def apply(connection, transactions):
                 try:
                     cursor.execute(sql)
                     accepted += 1
-                except (psycopg2.IntegrityError, psycopg2.DataError):  # a constraint, or a value that the type refuses
+                # A constraint; a value that the type refuses; a TRUNCATE while deferred constraints wait.
+                except (psycopg2.IntegrityError, psycopg2.DataError, psycopg2.errors.ObjectInUse):
                     cursor.execute("ROLLBACK TO SAVEPOINT before")
             try:
                 connection.commit()

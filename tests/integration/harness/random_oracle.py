@@ -84,7 +84,8 @@ def column_sql(alias, entry, table):
 def entries(node, table):
     """Section 2 and X4, X5: the columns of a node, `columns` or its default."""
     listed = node.get("columns") or []
-    if any(isinstance(e, str) for e in listed):
+    scalar = (node.get("relationship") or {}).get("variant") == "scalar"  # a computed column may be its one value
+    if listed and scalar or any(isinstance(e, str) for e in listed):
         return listed
     return [c["name"] for c in table["columns"] if c["name"] not in (node.get("exclude") or [])] + listed
 

@@ -4,11 +4,11 @@ What may be used beyond the simple language is chosen by name, so that a failure
 """
 from . import random_transform, random_types as types
 from .random_database import column_of, full_name, index_of, q
-from .random_oracle import column_key, is_path
+from .random_oracle import column_key, entries, is_path
 
 FEATURES = {"where", "soft_delete", "order_by", "limit", "exclude", "computed", "polymorphic", "id", "base_tables", "replace", "concat", "move", "inner_rename"}
 # What the program takes already; the others are for PGSYNC_RANDOM_FEATURES until it does.
-SUPPORTED = set()
+SUPPORTED = {"exclude", "replace", "concat", "move", "inner_rename"}
 MOST_ROWS = 6000    # of one document kind, by estimate: both sides have to stay quick
 MOST_NODES = 12
 PIECES = ["a", "b", "c", "0", "1", "x y", "größe", "'0'", "'a'", "zero", "2"]
@@ -139,7 +139,7 @@ class Maker:
         if not scalar and depth < 5:
             self.children(node, table, rows, depth)
         self.arrays -= is_array
-        keys = {column_key(e, table): kind_of(e, table) for e in column_entries(node, table)[:1 if scalar else None]}
+        keys = {column_key(e, table): kind_of(e, table) for e in entries(node, table)[:1 if scalar else None]}
         keys.update((c.get("label") or c["table"], "scalar child" if c["relationship"]["variant"] == "scalar" else "child") for c in node.get("children") or [])
         random_transform.add(rng, node, keys, self.features, scalar, self.arrays + is_array, self.moves)
         return node
@@ -149,7 +149,7 @@ class Maker:
         relations = self.relations(table)
         if not relations:
             return
-        taken = {column_key(e, table) for e in column_entries(node, table)}
+        taken = {column_key(e, table) for e in entries(node, table)}
         for relation in rng.choices(relations, k=rng.choice([0, 1, 2, 3]) if depth > 1 else rng.choice([1, 2, 3, 4])):
             below = rows * self.growth(table, relation)
             if self.nodes_left < 1 or self.rows + below > MOST_ROWS:
@@ -277,15 +277,6 @@ class Maker:
         if rng.random() < 0.5:
             out["nulls"] = rng.choice(["first", "last"])
         return out
-
-
-def column_entries(node, table):
-    """The entries of `columns` with the default spelled out."""
-    entries = node.get("columns") or []
-    if all(isinstance(e, dict) for e in entries):
-        without = node.get("exclude") or []
-        return [c["name"] for c in table["columns"] if c["name"] not in without] + entries
-    return entries
 
 
 def kind_of(entry, table):

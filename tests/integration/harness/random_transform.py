@@ -180,15 +180,16 @@ def taken(document, root, path):
             for item in objects:
                 name = move["column"] if move["column"] in item else final_key(node, move["column"])
                 values.append(item.pop(name))
-            if in_array or values:
+            if values or in_array:  # a null above takes nothing along; an array without rows gives one without values
                 yield move["destination"], values if in_array else values[0]
         for child in node.get("children") or []:
             if child["relationship"]["variant"] == "scalar":
                 continue
             key = final_key(node, label_of(child))
-            below = []
+            below, array = [], in_array
             for item in objects:
                 value = item.get(key)
+                array = array or isinstance(value, list)
                 below += value if isinstance(value, list) else [value] if isinstance(value, dict) else []
-            yield from walk(below, child, in_array or is_array(child))
+            yield from walk(below, child, array)
     return walk([document], root, False)
