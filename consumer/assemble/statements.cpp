@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "consumer/assemble/type_oids.h"
+#include "consumer/assemble/json_cell.h"
 
 namespace assemble {
 namespace {
@@ -269,27 +269,6 @@ ClimbStatement Climb(const DocumentTree& tree, const schema::EntryPoint& entry) 
 }
 
 }  // namespace
-
-bool HasBinaryWriter(uint32_t type_oid) {
-  switch (type_oid) {
-    case type_oid::kBool:
-    case type_oid::kInt2:
-    case type_oid::kInt4:
-    case type_oid::kInt8:
-    case type_oid::kFloat4:
-    case type_oid::kFloat8:
-    case type_oid::kText:
-    case type_oid::kVarchar:
-    case type_oid::kBpchar:
-    case type_oid::kName:
-    case type_oid::kUuid:
-    case type_oid::kJson:
-    case type_oid::kJsonb:
-      return true;
-    default:
-      return false;
-  }
-}
 
 TreeStatements MakeStatements(const DocumentTree& tree) {
   TreeStatements statements;

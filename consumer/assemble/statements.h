@@ -64,8 +64,4 @@ std::string NextKeySql(const schema::DocumentTree& tree, bool after, uint32_t ro
 // For `plan`: the statements of a tree with a heading each.
 std::string DescribePlan(const schema::DocumentTree& tree);
 
-// True when the column's value is written to JSON by us from its binary form; otherwise it is
-// selected as to_json(…).
-bool HasBinaryWriter(uint32_t type_oid);
-
 }  // namespace assemble

@@ -69,7 +69,7 @@ TEST_F(StatementsTest, LinkOfAnotherTypeThanTheKeyClimbs) {
 }
 
 TEST_F(StatementsTest, TypesWithoutWriterComeAsJson) {
-  tree_.nodes[2].columns = {{"at", "at", "", 1184}, {"doc_x", "doc", "->'x'", 3802}};
+  tree_.nodes[2].columns = {{"at", "at", "", 790}, {"doc_x", "doc", "->'x'", 3802}};
   const std::string sql = MakeStatements(tree_).levels[2].sql;
   EXPECT_NE(sql.find(R"(to_json(c."at"), (c."doc"->'x') FROM)"), std::string::npos) << sql;
 }
