@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "consumer/assemble/document_meta.h"
 #include "consumer/assemble/json_cell.h"
 #include "consumer/base/json_text.h"
 
@@ -11,6 +12,15 @@ namespace assemble {
 
 using schema::DocumentTree;
 using schema::Node;
+
+namespace {
+
+// For messages: a computed column is known by its key alone.
+const std::string& NameOf(const schema::Column& column) {
+  return column.name.empty() ? column.key : column.name;
+}
+
+}  // namespace
 
 uint32_t CollectLinks(const pg::Rows& parent_rows, int first_column, size_t columns,
                       std::vector<std::vector<std::string>>* values, LevelRows* level) {
@@ -40,19 +50,25 @@ uint32_t CollectLinks(const pg::Rows& parent_rows, int first_column, size_t colu
 
 void FindGroups(uint32_t groups, LevelRows* level) {
   level->group_begin.assign(groups + 1, 0);
+  level->groups_of_several = 0;
   int row = 0;
   for (uint32_t group = 0; group < groups; ++group) {
-    level->group_begin[group] = static_cast<uint32_t>(row);
+    const int begin = row;
+    level->group_begin[group] = static_cast<uint32_t>(begin);
     while (row < level->rows.size() &&
            ReadInt8(level->rows.Cell(row, 0)) == static_cast<int64_t>(group) + 1) {
       ++row;
     }
+    if (row - begin > 1) ++level->groups_of_several;
   }
   level->group_begin[groups] = static_cast<uint32_t>(row);
 }
 
 DocumentWriter::DocumentWriter(const DocumentTree& tree, const TreeStatements& statements)
-    : tree_(tree), statements_(statements) {
+    : tree_(tree),
+      statements_(statements),
+      transformer_(tree),
+      any_routing_(!tree.routing_key.empty() && tree.routing_column.empty()) {
   const auto key_text = [](const std::string& key, bool first) {
     std::string text = first ? "" : ",";
     base::AppendJsonString(key, &text);
@@ -77,48 +93,87 @@ base::Status DocumentWriter::Append(const ChunkRows& chunk, int row, uint64_t ve
                                     model::BulkRequest* request) const {
   const pg::Rows& roots = chunk.levels[0].rows;
   const Layout& layout = *chunk.root_layout;
-  const auto id_at = [&](int first) {
-    std::vector<std::string_view> parts;
-    for (size_t i = 0; i < tree_.id_columns.size(); ++i) {
-      parts.push_back(roots.Cell(row, first + static_cast<int>(i)));
-    }
-    return JoinId(parts);
-  };
-
   const bool present = !roots.IsNull(row, layout.id);
-  std::string id = present ? id_at(layout.id) : std::string();
+  Address address;
+  if (present) address = AddressAt(roots, row, layout.id, layout.routing);
   if (layout.wanted_id >= 0) {
-    std::string wanted = id_at(layout.wanted_id);
-    // Equal by the type's =, yet spelled otherwise (1.0 and 1.00): the other spelling has no
-    // document.
-    if (!present || wanted != id) {
+    Address wanted = AddressAt(roots, row, layout.wanted_id, layout.wanted_routing);
+    // The id may be equal by the type's =, yet spelled otherwise (1.0 and 1.00): the other spelling
+    // has no document. The deletion comes first: under one id, in one shard, the two may meet.
+    if (!present || wanted != address) {
       StartItem(model::BulkItem::Kind::kDelete, std::move(wanted), version, request);
     }
   }
-  if (!present) return {};
+  return present ? WriteDocument(chunk, row, std::move(address), version, request) : base::Status();
+}
 
-  StartItem(model::BulkItem::Kind::kIndex, std::move(id), version, request);
-  if (auto status = WriteObject(chunk, tree_.nodes[0], row, &request->body); !status) {
-    return std::move(status).error().While(
-        fmt::format("document \"{}\" of {}", request->items.back().id, tree_.index));
+// With a routing the engine demands one of every action: where it is NULL (or "", which engines
+// take for none) it is the id, which leads to the same shard as no routing.
+DocumentWriter::Address DocumentWriter::AddressAt(const pg::Rows& roots, int row, int id,
+                                                  int routing) const {
+  std::vector<std::string_view> parts;
+  for (size_t i = 0; i < tree_.id_columns.size(); ++i) {
+    parts.push_back(roots.Cell(row, id + static_cast<int>(i)));
   }
-  request->body.push_back('\n');
-  request->items.back().end_offset = request->body.size();
+  Address address{JoinId(parts, tree_.id_texts), ""};
+  if (routing >= 0) {
+    const std::string_view text = roots.Cell(row, routing);
+    address.routing = text.empty() ? address.id : std::string(text);
+  }
+  return address;
+}
+
+base::Status DocumentWriter::WriteDocument(const ChunkRows& chunk, int row, Address address,
+                                           uint64_t version, model::BulkRequest* request) const {
+  const std::string id = address.id;
+  const size_t items = request->items.size(), bytes = request->body.size();
+  base::Status status;
+  if (transformer_.Empty()) {
+    StartItem(model::BulkItem::Kind::kIndex, std::move(address), version, request);
+    status = WriteObject(chunk, tree_.nodes[0], row, &request->body);
+  } else {
+    std::string built, finished;
+    std::optional<std::string> routing;
+    status = WriteObject(chunk, tree_.nodes[0], row, &built);
+    if (status) status = transformer_.Apply(built, &finished, &routing);
+    if (status) {
+      if (any_routing_) address.routing = routing && !routing->empty() ? *routing : id;
+      StartItem(model::BulkItem::Kind::kIndex, std::move(address), version, request);
+      request->body += finished;
+    }
+  }
+  if (status) {
+    request->body.push_back('\n');
+    request->items.back().end_offset = request->body.size();
+    return {};
+  }
+  if (status.error().kind != base::ErrorKind::kRejectDocument) {
+    return std::move(status).error().While(fmt::format("document \"{}\" of {}", id, tree_.index));
+  }
+  request->items.resize(items);
+  request->body.resize(bytes);
+  request->unmade.push_back(
+      {tree_.number, id, tree_.versioned ? version : 0, std::move(status).error().message});
   return {};
 }
 
-void DocumentWriter::StartItem(model::BulkItem::Kind kind, std::string id, uint64_t version,
+void DocumentWriter::StartItem(model::BulkItem::Kind kind, Address address, uint64_t version,
                                model::BulkRequest* request) const {
   model::BulkItem item;
   item.kind = kind;
   item.document = tree_.number;
   item.version = tree_.versioned ? version : 0;
+  item.any_routing = any_routing_;
   item.action_offset = request->body.size();
 
   std::string& body = request->body;
   const bool index = kind == model::BulkItem::Kind::kIndex;
   body += index ? R"({"index":{"_id":)" : R"({"delete":{"_id":)";
-  base::AppendJsonString(id, &body);
+  base::AppendJsonString(address.id, &body);
+  if (!address.routing.empty()) {
+    body += R"(,"routing":)";
+    base::AppendJsonString(address.routing, &body);
+  }
   if (tree_.versioned) {
     fmt::format_to(std::back_inserter(body), R"(,"version":{},"version_type":"external_gte")",
                    version);
@@ -129,7 +184,8 @@ void DocumentWriter::StartItem(model::BulkItem::Kind kind, std::string id, uint6
   }
   body += "}}\n";
 
-  item.id = std::move(id);
+  item.id = std::move(address.id);
+  item.routing = std::move(address.routing);
   item.document_offset = item.end_offset = body.size();
   request->items.push_back(std::move(item));
 }
@@ -146,13 +202,17 @@ base::Status DocumentWriter::WriteObject(const ChunkRows& chunk, const Node& nod
       out->append("null");
     } else if (auto status = AppendCell(rows.TypeOid(column), rows.Cell(row, column), out);
                !status) {
-      return std::move(status).error().While(
-          fmt::format("column \"{}\" of {}", node.columns[i].name, schema::ToString(node.table)));
+      return std::move(status).error().While(fmt::format(
+          "column \"{}\" of {}", NameOf(node.columns[i]), schema::ToString(node.table)));
     }
   }
   for (const uint32_t child : node.children) {
     out->append(label_keys_[child]);
     if (auto status = WriteChild(chunk, tree_.nodes[child], row, out); !status) return status;
+  }
+  if (node.id == 0 && tree_.meta) {
+    out->append(node.columns.empty() && node.children.empty() ? R"("_meta":)" : R"(,"_meta":)");
+    AppendMeta(tree_, statements_, chunk, row, out);
   }
   out->push_back('}');
   return {};
@@ -160,15 +220,12 @@ base::Status DocumentWriter::WriteObject(const ChunkRows& chunk, const Node& nod
 
 base::Status DocumentWriter::WriteChild(const ChunkRows& chunk, const Node& child, int parent_row,
                                         std::string* out) const {
-  const LevelRows& level = chunk.levels[child.id];
-  const int32_t group = level.group_of_parent[static_cast<size_t>(parent_row)];
-  const uint32_t begin = group < 0 ? 0 : level.group_begin[static_cast<size_t>(group)];
-  const uint32_t end = group < 0 ? 0 : level.group_begin[static_cast<size_t>(group) + 1];
+  const auto [begin, end] = chunk.levels[child.id].RowsOf(parent_row);
   if (begin == end) {
     out->append(child.IsArray() && tree_.empty_array ? "[]" : "null");
     return {};
   }
-  // Several rows for a one_to_one: the one with the lowest primary key, which is the first (B8).
+  // Several rows for a one_to_one: the first by order_by or else by key (B8).
   if (!child.IsArray()) return WriteElement(chunk, child, static_cast<int>(begin), out);
 
   out->push_back('[');
@@ -191,10 +248,19 @@ base::Status DocumentWriter::WriteElement(const ChunkRows& chunk, const Node& no
     out->append("null");
     return {};
   }
-  return AppendCell(rows.TypeOid(column), rows.Cell(row, column), out);
+  auto status = AppendCell(rows.TypeOid(column), rows.Cell(row, column), out);
+  if (status) return status;
+  return std::move(status).error().While(
+      fmt::format("column \"{}\" of {}", NameOf(node.columns[0]), schema::ToString(node.table)));
 }
 
-std::string JoinId(const std::vector<std::string_view>& parts) {
+std::string JoinId(const std::vector<std::string_view>& parts,
+                   const std::vector<std::string>& texts) {
+  if (!texts.empty()) {
+    std::string id = texts[0];
+    for (size_t i = 0; i < parts.size(); ++i) id.append(parts[i]).append(texts[i + 1]);
+    return id;
+  }
   if (parts.size() == 1) return std::string(parts[0]);
   std::string id;
   for (size_t i = 0; i < parts.size(); ++i) {

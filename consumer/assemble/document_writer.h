@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "consumer/assemble/statements.h"
@@ -13,6 +14,7 @@
 #include "consumer/model/bulk.h"
 #include "consumer/pg/connection.h"
 #include "consumer/schema/tree.h"
+#include "consumer/transform/transform.h"
 
 namespace assemble {
 
@@ -23,6 +25,16 @@ struct LevelRows {
   pg::Rows rows;
   std::vector<uint32_t> group_begin{0};
   std::vector<int32_t> group_of_parent;
+  // Groups with more than one row: of a one_to_one without a junction they lose all but the first
+  // (B8).
+  uint32_t groups_of_several = 0;
+
+  // Rows [first, second) hang on that row of the parent.
+  std::pair<uint32_t, uint32_t> RowsOf(int parent_row) const {
+    const int32_t group = group_of_parent[static_cast<size_t>(parent_row)];
+    if (group < 0) return {0, 0};
+    return {group_begin[static_cast<size_t>(group)], group_begin[static_cast<size_t>(group) + 1]};
+  }
 };
 
 struct ChunkRows {
@@ -46,30 +58,44 @@ class DocumentWriter {
   DocumentWriter(const schema::DocumentTree& tree, const TreeStatements& statements);
 
   // Appends root row `row` of the chunk to the request: an index action, or a deletion where the
-  // root is absent (and both when the key is spelled otherwise in the table than asked for).
-  // `version` is the snapshot's.
+  // root is absent, and both when its address (id and routing) is another one than asked for. A
+  // document that cannot be made goes to the request's `unmade`. `version` is the snapshot's.
   base::Status Append(const ChunkRows& chunk, int row, uint64_t version,
                       model::BulkRequest* request) const;
 
  private:
+  // Where a document lies. An empty routing: by the id, and the action says nothing of it.
+  struct Address {
+    std::string id, routing;
+    bool operator==(const Address&) const = default;
+  };
+
+  Address AddressAt(const pg::Rows& roots, int row, int id, int routing) const;
+  base::Status WriteDocument(const ChunkRows& chunk, int row, Address address, uint64_t version,
+                             model::BulkRequest* request) const;
   base::Status WriteObject(const ChunkRows& chunk, const schema::Node& node, int row,
                            std::string* out) const;
   base::Status WriteChild(const ChunkRows& chunk, const schema::Node& child, int parent_row,
                           std::string* out) const;
   base::Status WriteElement(const ChunkRows& chunk, const schema::Node& node, int row,
                             std::string* out) const;
-  void StartItem(model::BulkItem::Kind kind, std::string id, uint64_t version,
+  void StartItem(model::BulkItem::Kind kind, Address address, uint64_t version,
                  model::BulkRequest* request) const;
 
   const schema::DocumentTree& tree_;
   const TreeStatements& statements_;
+  transform::Transformer transformer_;
+  // The routing comes from the finished document, and no deletion knows the one before.
+  const bool any_routing_;
   std::vector<std::vector<std::string>>
       column_keys_;  // per node: "\"key\":" with the comma before all but the first
   std::vector<std::string> label_keys_;  // per node: the same for its label in the parent
 };
 
 // The parts joined by "|"; in composite ids "\" and "|" inside a part are escaped
-// (docs/schema-reference.md section 5).
-std::string JoinId(const std::vector<std::string_view>& parts);
+// (docs/schema-reference.md section 5). With texts, one more than parts, each part stands between
+// its two, as it is (X7).
+std::string JoinId(const std::vector<std::string_view>& parts,
+                   const std::vector<std::string>& texts = {});
 
 }  // namespace assemble

@@ -19,23 +19,34 @@ struct Layout {
   int ordinal = -1;              // int8, 1-based position in the parameter arrays; -1 on roots
   int id = -1;                   // root: id parts as text, NULL in all when there is no such row
   int wanted_id = -1;            // root by keys: the asked-for key's parts as text
+  int routing = -1;              // root: text of the routing column, where there is one
+  int wanted_routing = -1;       // root by keys: the same as it was asked for
   std::vector<int> child_links;  // per child in order: first of its upper link columns, as text
-  int columns = 0;               // first output column
+  int key = -1;                  // with _meta: the key's columns, as text on roots, else as JSON
+  int junction_key = -1;         // with _meta: the junction's key, as JSON
+  int columns = 0;               // first output column; a scalar node has but one
 };
 
 struct NodeStatement {
   std::string sql;
   Layout layout;
   size_t links = 0;  // levels: number of link columns, which is the number of parameters
+  // Levels: the same rows, for a table with an index on `list_column`: all parents are looked up at
+  // once, and the heap is read in its own order. "" = there is no such way.
+  std::string by_list = {};
+  schema::TableName list_table = {};
+  std::string list_column = {};
 };
 
 struct ClimbStatement {
-  // True when the touched values are the root's key already; `sql` is empty then and `order` says
-  // which value goes where.
+  // True when the touched values are a document's address already; `sql` is empty then and `order`
+  // says which value goes where.
   bool direct = false;
-  std::vector<size_t> order;  // position of each id column among the entry's columns
-  std::string
-      sql;  // parameters: one array per entry column; result: id parts as text, each root once
+  // Position of each id column, and of what else makes up the address, among the entry's columns.
+  std::vector<size_t> order;
+  // Parameters: one array per entry column; result: id parts, and the routing where a column gives
+  // it, as text, each root once.
+  std::string sql;
 };
 
 struct TreeStatements {
@@ -43,7 +54,8 @@ struct TreeStatements {
   // has to come before the transaction's snapshot: to an older snapshot a table that ALTER TABLE
   // has rewritten looks empty ("" = nothing to lock).
   std::string lock;
-  NodeStatement root_by_key;    // parameters: one array per id column
+  // Parameters: one array per id column, and one for the routing where a column gives it.
+  NodeStatement root_by_key;
   NodeStatement root_by_pages;  // for one heap: its quoted name replaces kHeapMark; parameters: tid
                                 // from, tid below
   // Parameters: the key's columns of the lower bound, then those of the upper. One text per kind of
@@ -61,7 +73,17 @@ TreeStatements MakeStatements(const schema::DocumentTree& tree);
 // (parameters: its columns).
 std::string NextKeySql(const schema::DocumentTree& tree, bool after, uint32_t rows);
 
-// For `plan`: the statements of a tree with a heading each.
+// A statement as `plan` shows it. `sql` is "" when nothing has to be asked.
+struct ListedStatement {
+  std::string heading;
+  std::string sql;
+  std::vector<std::string> parameter_types;  // SQL names, one per parameter
+};
+
+// All statements of a tree but the bounds of key ranges.
+std::vector<ListedStatement> ListStatements(const schema::DocumentTree& tree);
+
+// The same as text.
 std::string DescribePlan(const schema::DocumentTree& tree);
 
 }  // namespace assemble

@@ -59,7 +59,9 @@ struct Junction {
 // in the columns of these names.
 struct BaseTable {
   TableName table;
-  std::vector<std::string> key;        // its primary key, which the view shows
+  // Its primary key, where the view shows it; else the view's own key, where the table has columns
+  // of these names (an aggregate over them); else empty.
+  std::vector<std::string> key;
   std::vector<std::string> key_types;  // SQL names of the base types in the base table
   // The view's link columns to its parent (or junction), or the id columns of a root, when the base
   // table has columns of all these names: then rows that leave the view are found by them, too.
@@ -138,12 +140,14 @@ struct EntryPoint {
   size_t carried = 0;              // the last ones of `columns` that may be NULL
 };
 
-// What the plugin has to send of one table, and what its replica identity must hold.
+// What the plugin has to send of one table, and what its replica identity must hold. Every column
+// is emitted, and so watched, of a table behind a view: nobody knows which of them the view uses.
 struct TableUse {
   TableName table;
   std::vector<std::string> emitted;     // key and link columns
   std::vector<std::string> watched;     // further columns whose change changes a document
   std::vector<std::string> old_values;  // columns whose old values must be in the WAL
+  bool every_column = false;            // `emitted` and `watched` are not all
 };
 
 struct DocumentTree {

@@ -69,6 +69,7 @@ std::string TablesOption(const std::vector<schema::TableUse>& tables) {
     }
     if (!option.empty()) option += ", ";
     option += schema::Quoted(use.table);
+    if (use.every_column) continue;
     option += "(";
     AppendColumns(use.emitted, &option);
     if (use.emitted.empty() || !watched.empty()) option += ";";

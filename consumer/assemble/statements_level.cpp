@@ -1,0 +1,134 @@
+// Rows below the root: one statement per node, sorted by the parent they belong to, and within it
+// by order_by, the child's key and the junction's key.
+//
+// With a limit the rows of each parent are read on their own (LATERAL): with an index on the link
+// and the order, no more than the limit is ever read. Joining all children and numbering them would
+// read them all, and every chunk holds thousands of parents.
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "consumer/assemble/statements_sql.h"
+
+namespace assemble::sql {
+namespace {
+
+using schema::DocumentTree;
+using schema::Node;
+using On = schema::TypeMatch::On;
+
+struct Order {
+  std::string expression;
+  const char* direction;  // with its leading space; "" = PostgreSQL's default
+};
+
+const char* Direction(const schema::OrderBy& order) {
+  // What is PostgreSQL's default is left out.
+  if (order.descending) return order.nulls_first ? " DESC" : " DESC NULLS LAST";
+  return order.nulls_first ? " NULLS FIRST" : "";
+}
+
+// What comes after the parent's ordinal.
+std::vector<Order> OrderOf(const Node& node) {
+  std::vector<Order> order;
+  const auto add = [&order](std::string expression, const char* direction) {
+    const bool known = std::any_of(order.begin(), order.end(),
+                                   [&](const Order& o) { return o.expression == expression; });
+    if (!known) order.push_back({std::move(expression), direction});
+  };
+  for (const schema::OrderBy& by : node.order_by) add(Qualified("c", by.column), Direction(by));
+  for (const std::string& column : node.key) add(Qualified("c", column), "");
+  if (node.junction) {
+    for (const std::string& column : node.junction->key) add(Qualified("j", column), "");
+  }
+  return order;
+}
+
+// " AND c."type" = 'Post'"; the parent's type is looked at where its link values are selected.
+std::string TypeCondition(const Node& node, On on) {
+  const auto& match = node.polymorphic;
+  if (!match || match->on != on) return "";
+  return fmt::format(" AND {} = {}", Qualified(on == On::kChild ? "c" : "j", match->column),
+                     match->value);
+}
+
+struct From {
+  std::string first, to_parents;  // the relation that joins to the parents, and how
+  std::string rest;               // further joins
+};
+
+// `rows` AS `alias`, or of them those that belong to any of the parents. OFFSET 0 keeps PostgreSQL
+// from making one join of it, which would look every parent up on its own.
+std::string Relation(const std::string& rows, const char* alias, const schema::Link& link,
+                     bool by_list) {
+  if (!by_list) return fmt::format("{} AS {}", rows, alias);
+  return fmt::format("(SELECT * FROM {0} AS {1} WHERE {2} = ANY ($1::{3}[]) OFFSET 0) AS {1}", rows,
+                     alias, Qualified(alias, link.lower[0]), link.types[0]);
+}
+
+From FromOf(const Node& node, bool by_list) {
+  if (!node.junction) {
+    return {Relation(Rows(node), "c", node.link, by_list),
+            EqualsKeys("c", node.link.lower) + TypeCondition(node, On::kChild), ""};
+  }
+  const schema::Junction& junction = *node.junction;
+  return {Relation(schema::Quoted(junction.table), "j", junction.to_parent, by_list),
+          EqualsKeys("j", junction.to_parent.lower) + TypeCondition(node, On::kThrough),
+          fmt::format(" JOIN {} AS c ON {}{}", Rows(node),
+                      EqualsColumns("c", junction.to_child.lower, "j", junction.to_child.upper),
+                      TypeCondition(node, On::kChild))};
+}
+
+}  // namespace
+
+NodeStatement Level(const DocumentTree& tree, const Node& node) {
+  NodeStatement statement;
+  statement.links = UpperColumns(node).size();
+  SelectList list;
+  statement.layout.ordinal = list.Add("k.ord");
+  AddLinksAndColumns(tree, node, "c", &list, &statement.layout);
+  const std::string parents =
+      Unnest(node.junction ? node.junction->to_parent.types : node.link.types, true);
+  const std::vector<Order> order = OrderOf(node);
+  const From from = FromOf(node, false);
+
+  std::string order_text = "k.ord";
+  if (node.limit == 0) {
+    for (const Order& by : order) order_text += ", " + by.expression + by.direction;
+    const auto joined = [&](const From& what) {
+      return fmt::format("SELECT {} FROM {} JOIN {} ON {}{} ORDER BY {}", list.Text(), parents,
+                         what.first, what.to_parents, what.rest, order_text);
+    };
+    statement.sql = joined(from);
+    const schema::Link& link = node.junction ? node.junction->to_parent : node.link;
+    const bool system_column =
+        std::any_of(node.columns.begin(), node.columns.end(),
+                    [](const auto& c) { return c.name == "ctid" || c.name == "xmin"; });
+    if (link.lower.size() == 1 && !system_column) {
+      statement.by_list = joined(FromOf(node, true));
+      statement.list_table = node.junction ? node.junction->table : node.table;
+      statement.list_column = link.lower[0];
+    }
+    return statement;
+  }
+
+  std::vector<std::string> outer = {"k.ord"}, inner, inner_order;
+  for (size_t i = 1; i < list.items().size(); ++i) {
+    inner.push_back(fmt::format("{} AS s{}", list.items()[i], i));
+    outer.push_back(fmt::format("x.s{}", i));
+  }
+  for (size_t i = 0; i < order.size(); ++i) {
+    inner.push_back(fmt::format("{} AS o{}", order[i].expression, i + 1));
+    inner_order.push_back(order[i].expression + order[i].direction);
+    order_text += fmt::format(", x.o{}{}", i + 1, order[i].direction);
+  }
+  statement.sql = fmt::format(
+      "SELECT {} FROM {} CROSS JOIN LATERAL (SELECT {} FROM {}{} WHERE {} ORDER BY {} LIMIT {}) "
+      "AS x ORDER BY {}",
+      fmt::join(outer, ", "), parents, fmt::join(inner, ", "), from.first, from.rest,
+      from.to_parents, fmt::join(inner_order, ", "), node.limit, order_text);
+  return statement;
+}
+
+}  // namespace assemble::sql
