@@ -32,7 +32,8 @@ Result<schema::SchemaFile> ReadSchemaFile(const Config& config) {
   };
   const size_t slash = path.rfind('/');
   return schema::Parse(text, slash == std::string::npos ? path : path.substr(slash + 1),
-                       environment);
+                       environment,
+                       {.skip_plugins = config.skip_plugins, .offline = config.offline});
 }
 
 std::string DatabaseOf(const Config& config, const schema::SchemaFile& file) {

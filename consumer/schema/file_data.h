@@ -36,6 +36,7 @@ struct ColumnSpec {
   std::string entry;  // as written; of a computed column its name
   ColumnPath column;
   std::string expression = {};  // computed: `column` holds the key alone
+  std::string fault = {};       // not a path; `column` is a plain one that may exist
 
   bool Computed() const { return !expression.empty(); }
 };
@@ -89,6 +90,8 @@ struct NodeSpec {
   std::optional<JunctionSpec> junction;
   std::optional<PolymorphicSpec> polymorphic;
   std::vector<std::pair<std::string, std::string>> rename;
+  // Whether Parse has checked the keys: with a path, or all columns, the table decides on them.
+  bool keys_checked = false;
   TransformSpec transform;        // but for rename of its own keys, and mapping
   Json mapping = Json::object();  // of this node's keys, after rename
   std::vector<NodeSpec> children;

@@ -136,7 +136,7 @@ DocumentSpec ReadDocument(const Json& document, uint32_t number, const std::stri
                     "the version 1 format (an array) is not supported: nodes is one object, the "
                     "root node");
   } else if (ExpectObject(*nodes, nodes_path, findings)) {
-    spec.root = ReadRootNode(*nodes, nodes_path, findings);
+    spec.root = ReadRootNode(*nodes, nodes_path, options, findings);
   }
   return spec;
 }

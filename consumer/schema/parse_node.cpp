@@ -39,8 +39,9 @@ std::optional<ColumnSpec> ReadComputed(const Json& column, const std::string& pa
   return ColumnSpec{path, *name, {"", {}, *name}, *sql};
 }
 
+// An entry that is no path may still be a column with an odd name: without a database nobody knows.
 std::vector<ColumnSpec> ReadColumns(const Json& columns, const std::string& path,
-                                    Findings* findings) {
+                                    const ParseOptions& options, Findings* findings) {
   std::vector<ColumnSpec> specs;
   if (!ExpectList(columns, "strings", path, findings)) return specs;
   for (size_t i = 0; i < columns.size(); ++i) {
@@ -54,7 +55,8 @@ std::vector<ColumnSpec> ReadColumns(const Json& columns, const std::string& path
     if (!entry) continue;
     auto column = ParseColumnPath(*entry);
     if (!column.ok()) {
-      findings->Error(here, column.error().message);
+      if (options.offline) findings->Error(here, column.error().message);
+      specs.push_back({here, *entry, {*entry, {}, *entry}, "", column.error().message});
       continue;
     }
     const auto twice = std::find_if(specs.begin(), specs.end(), [&](const ColumnSpec& other) {
@@ -70,10 +72,11 @@ std::vector<ColumnSpec> ReadColumns(const Json& columns, const std::string& path
 }
 
 NodeSpec ReadNode(const Json& node, const NodeSpec* parent, const std::string& path,
-                  Findings* findings);
+                  const ParseOptions& options, Findings* findings);
 
 std::vector<NodeSpec> ReadChildren(const Json& children, const NodeSpec& parent,
-                                   const std::string& path, Findings* findings) {
+                                   const std::string& path, const ParseOptions& options,
+                                   Findings* findings) {
   std::vector<NodeSpec> specs;
   if (!ExpectList(children, "nodes", path, findings)) return specs;
   if (parent.variant == Variant::kScalar && !children.empty()) {
@@ -84,7 +87,7 @@ std::vector<NodeSpec> ReadChildren(const Json& children, const NodeSpec& parent,
   for (size_t i = 0; i < children.size(); ++i) {
     const std::string here = path + "[" + std::to_string(i) + "]";
     if (!ExpectObject(children[i], here, findings)) continue;
-    NodeSpec child = ReadNode(children[i], &parent, here, findings);
+    NodeSpec child = ReadNode(children[i], &parent, here, options, findings);
     for (size_t other = 0; other < specs.size(); ++other) {
       if (specs[other].label != child.label || child.label.empty()) continue;
       // The position in the file: children that are no objects were left out above.
@@ -123,7 +126,7 @@ void ReadLabel(const Json& node, const std::string& path, NodeSpec* spec, Findin
 }
 
 NodeSpec ReadNode(const Json& node, const NodeSpec* parent, const std::string& path,
-                  Findings* findings) {
+                  const ParseOptions& options, Findings* findings) {
   CheckKeys(node, NodeKeyNames(), {}, path, findings);
   NodeSpec spec;
   spec.path = path;
@@ -134,7 +137,7 @@ NodeSpec ReadNode(const Json& node, const NodeSpec* parent, const std::string& p
   bool columns_are_whole = true;
   if (columns != node.end()) {
     Findings about_columns;
-    spec.columns = ReadColumns(*columns, path + ".columns", &about_columns);
+    spec.columns = ReadColumns(*columns, path + ".columns", options, &about_columns);
     columns_are_whole = !HasErrors(about_columns.list());
     findings->Append(std::move(about_columns));
   }
@@ -163,23 +166,27 @@ NodeSpec ReadNode(const Json& node, const NodeSpec* parent, const std::string& p
     ReadTransform(*transform, path + ".transform", &spec, findings);
   }
   if (const auto children = node.find("children"); children != node.end()) {
-    spec.children = ReadChildren(*children, spec, path + ".children", findings);
+    spec.children = ReadChildren(*children, spec, path + ".children", options, findings);
   }
-  // With all columns of a table the keys are known only with the table: Resolve checks them.
-  if (!spec.TakesAllColumns()) {
-    Findings about_keys;
-    KeysOf(spec, spec.columns, &about_keys);
-    // A column that could not be read would also be missing as a name to rename: one mistake, one
-    // finding.
-    if (columns_are_whole) findings->Append(std::move(about_keys));
-  }
+  // With all columns of a table the keys are known only with the table, and with a path, too: it
+  // may be the name of a column. Resolve checks them.
+  const bool has_path =
+      std::any_of(spec.columns.begin(), spec.columns.end(), [](const ColumnSpec& column) {
+        return !column.column.steps.empty() || !column.fault.empty();
+      });
+  // A column that could not be read would also be missing as a name to rename: one mistake, one
+  // finding.
+  spec.keys_checked =
+      !columns_are_whole || (!spec.TakesAllColumns() && (options.offline || !has_path));
+  if (spec.keys_checked && columns_are_whole) KeysOf(spec, spec.columns, findings);
   return spec;
 }
 
 }  // namespace
 
-NodeSpec ReadRootNode(const Json& node, const std::string& path, Findings* findings) {
-  NodeSpec root = ReadNode(node, nullptr, path, findings);
+NodeSpec ReadRootNode(const Json& node, const std::string& path, const ParseOptions& options,
+                      Findings* findings) {
+  NodeSpec root = ReadNode(node, nullptr, path, options, findings);
   CheckMoves(root, findings);
   return root;
 }

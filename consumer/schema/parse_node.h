@@ -9,6 +9,7 @@ namespace schema {
 
 // Reads the root node and everything below it.
 // REQUIRES: node.is_object().
-NodeSpec ReadRootNode(const Json& node, const std::string& path, Findings* findings);
+NodeSpec ReadRootNode(const Json& node, const std::string& path, const ParseOptions& options,
+                      Findings* findings);
 
 }  // namespace schema

@@ -129,7 +129,8 @@ uint32_t DocumentResolver::AddNode(const NodeSpec& spec, int32_t parent,
     ResolveRows(spec, *table, catalog_, &node, findings_);
     ResolveView(spec, *table, catalog_, &node, findings_);
   } else {
-    keys = CheckedKeys(spec, spec.columns);
+    Findings unknown;  // without the table nobody can say
+    keys = KeysOf(spec, spec.columns, &unknown);
   }
   node.transform = std::move(keys.transform);
   if (parent >= 0) {
@@ -174,6 +175,7 @@ std::vector<ColumnSpec> DocumentResolver::ColumnsOf(const NodeSpec& spec,
     for (ColumnSpec& column : columns) {
       if (!column.Computed() && ColumnOf(table, column.entry) != nullptr) {
         column.column = {column.entry, {}, column.entry};
+        column.fault.clear();
       }
     }
     return columns;
@@ -202,13 +204,11 @@ std::vector<ColumnSpec> DocumentResolver::ColumnsOf(const NodeSpec& spec,
 // here.
 NodeKeys DocumentResolver::CheckedKeys(const NodeSpec& spec,
                                        const std::vector<ColumnSpec>& columns) {
-  const bool known_to_parse =
-      !spec.TakesAllColumns() &&
-      std::equal(columns.begin(), columns.end(), spec.columns.begin(), spec.columns.end(),
-                 [](const ColumnSpec& a, const ColumnSpec& b) { return a.column == b.column; });
+  const bool is_whole = std::all_of(columns.begin(), columns.end(),
+                                    [](const ColumnSpec& column) { return column.fault.empty(); });
   Findings about_keys;
   NodeKeys keys = KeysOf(spec, columns, &about_keys);
-  if (!known_to_parse) findings_->Append(std::move(about_keys));
+  if (!spec.keys_checked && is_whole) findings_->Append(std::move(about_keys));
   return keys;
 }
 
@@ -223,6 +223,10 @@ std::vector<Column> DocumentResolver::ResolveColumns(const std::vector<ColumnSpe
       if (type && keys.columns[i]) {
         resolved.push_back({*keys.columns[i], "", "", type->type_oid, spec.expression});
       }
+      continue;
+    }
+    if (!spec.fault.empty()) {
+      findings_->Error(spec.path, spec.fault);
       continue;
     }
     const std::string& name = spec.column.column;

@@ -59,6 +59,8 @@ class SchemaFile {
 
 struct ParseOptions {
   bool skip_plugins = false;  // build documents without them, with a warning, instead of refusing
+  // No database will be asked: report also what only an odd name of a column would excuse.
+  bool offline = false;
 };
 
 // Parses and checks without a database. `file_name` is used in paths ("schema.json"); `environment`

@@ -59,6 +59,18 @@ TEST(Resolve, TakesAnEntryThatIsAWholeNameAsThatColumn) {
   EXPECT_EQ(tree.nodes[0].columns[0].path, "");
 }
 
+TEST(Resolve, TakesANameThatIsNoPathAsThatColumn) {
+  Catalog catalog = Library();
+  catalog.tables[{"public", "odd"}].columns.push_back(ColumnOfType("x#>>y", "text"));
+  const std::string text = Document(R"({"table": "odd", "columns": ["x#>>y", "doc->x"],
+      "transform": {"rename": {"doc->x": "z"}}})");
+  EXPECT_EQ(OfResolve(text, catalog), Strings{});
+  EXPECT_EQ(KeysOfNode(TreeOf(text, catalog).nodes[0]), (Strings{"x#>>y", "z"}));
+  EXPECT_EQ(OfResolve(text),
+            Strings{kNode + ".columns[0]: \"x#>>y\": after #>> comes a path in braces, as "
+                            "{a,b,0}"});
+}
+
 TEST(Resolve, GivesPathsAsSqlWithTheTypeOfTheResult) {
   const DocumentTree tree =
       TreeOf(Document(R"({"table": "book", "columns": ["isbn", "doc->x->0", "raw->>y"]})"));

@@ -121,8 +121,9 @@ inline std::vector<std::string> Texts(const std::vector<Finding>& findings) {
   return texts;
 }
 
+// All that can be said without a database.
 inline std::vector<std::string> OfParse(const std::string& text) {
-  return Texts(Parse(text, "schema.json", NoEnvironment).findings());
+  return Texts(Parse(text, "schema.json", NoEnvironment, {.offline = true}).findings());
 }
 
 // PostgreSQL finds nothing wrong with what the file lets it compute, unless the catalog says so
