@@ -342,7 +342,9 @@ void DocumentResolver::AddEntries() {
   }
   for (const Node& node : tree_.nodes) {
     for (const BaseTable& base : node.base_tables) {
-      add(node.id, EntryPoint::Via::kView, base.table, base.key, base.key_types);
+      if (!base.key.empty() && base.key != base.link) {
+        add(node.id, EntryPoint::Via::kView, base.table, base.key, base.key_types);
+      }
       if (base.link.empty()) continue;
       add(node.id, EntryPoint::Via::kViewLink, base.table, base.link, base.link_types);
     }

@@ -14,6 +14,15 @@ std::string Quote(const std::vector<std::string>& names) {
   return Joined(quoted);
 }
 
+std::vector<std::string> Missing(const std::vector<std::string>& columns,
+                                 const CatalogTable& table) {
+  std::vector<std::string> missing;
+  for (const std::string& column : columns) {
+    if (ColumnOf(table, column) == nullptr) missing.push_back(column);
+  }
+  return missing;
+}
+
 const CatalogTable* FindBase(const BaseTableSpec& spec, const Catalog& catalog,
                              Findings* findings) {
   if (const CatalogTable* table = catalog.Find(spec.table)) return table;
@@ -41,18 +50,13 @@ void AddBase(const BaseTableSpec& spec, const CatalogTable& view, const Catalog&
     findings->Error(spec.path, name + " has no primary key; a base table needs one");
     return;
   }
-  std::vector<std::string> hidden;
-  for (const std::string& column : table->primary_key) {
-    if (ColumnOf(view, column) == nullptr) hidden.push_back(column);
-  }
-  if (!hidden.empty()) {
-    findings->Error(spec.path, name + " has the primary key (" + Joined(table->primary_key) +
-                                   "); the view does not show " + Quote(hidden));
-    return;
-  }
   BaseTable base;
   base.table = spec.table;
-  base.key = table->primary_key;
+  if (Missing(table->primary_key, view).empty()) {
+    base.key = table->primary_key;
+  } else if (!node->key.empty() && Missing(node->key, *table).empty()) {
+    base.key = node->key;  // an aggregate over these columns
+  }
   base.key_types = TypesOf(*table, base.key);
   node->base_tables.push_back(std::move(base));
 }
@@ -95,16 +99,20 @@ void ResolveView(const NodeSpec& spec, const CatalogTable& view, const Catalog& 
 
 void LinkBaseTables(const std::vector<std::string>& above, const NodeSpec& spec,
                     const Catalog& catalog, Node* node, Findings* findings) {
+  const CatalogTable* view = catalog.Find(spec.table);
   for (BaseTable& base : node->base_tables) {
     const CatalogTable* table = catalog.Find(base.table);
-    if (table == nullptr || above.empty()) continue;
-    std::vector<std::string> missing;
-    for (const std::string& column : above) {
-      if (ColumnOf(*table, column) == nullptr) missing.push_back(column);
-    }
+    if (table == nullptr || view == nullptr || above.empty()) continue;
+    const std::vector<std::string> missing = Missing(above, *table);
     if (missing.empty()) {
       base.link = above;
       base.link_types = TypesOf(*table, above);
+    } else if (base.key.empty()) {
+      const auto at = std::find_if(spec.base_tables.begin(), spec.base_tables.end(),
+                                   [&](const BaseTableSpec& s) { return s.table == base.table; });
+      findings->Error(at == spec.base_tables.end() ? spec.path + ".base_tables" : at->path,
+                      ToString(base.table) + " has the primary key (" + Joined(table->primary_key) +
+                          "); the view does not show " + Quote(Missing(table->primary_key, *view)));
     } else {
       findings->Warning(spec.path + ".base_tables",
                         ToString(base.table) + " has no column " + Quote(missing) +
