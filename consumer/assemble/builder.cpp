@@ -40,6 +40,8 @@ Builder::Builder(BuilderSettings settings, const std::vector<DocumentTree>& tree
       documents_(metrics.counter("pgsync_build_documents_total", "documents and deletions built")),
       invisible_(metrics.counter("pgsync_build_invisible_total",
                                  "snapshots thrown away because they did not show their batch")),
+      ambiguous_(metrics.counter("pgsync_build_ambiguous_total",
+                                 "one_to_one values with several rows, of which one was taken")),
       build_time_(metrics.histogram("pgsync_build_seconds", "time to read one chunk")),
       keys_pace_(std::min(settings_.keys_per_chunk, kFirstKeys), 1, settings_.keys_per_chunk) {
   for (const DocumentTree& tree : trees_) statements_.push_back(MakeStatements(tree));
@@ -75,6 +77,11 @@ Result<pg::Connection*> Builder::Connected() {
     auto opened = pg::Connection::Open(settings_.postgres, settings_.database);
     if (!opened) return opened.error();
     connection_ = std::move(*opened);
+    // Compiling a plan takes longer than any chunk.
+    if (auto no_jit = connection_->Query("SET jit = off"); !no_jit) {
+      connection_.reset();
+      return no_jit.error();
+    }
     if (!settings_.work_mem.empty()) {
       const pg::Param work_mem = settings_.work_mem;
       const auto set =
@@ -307,6 +314,7 @@ Status Builder::ReadLevels(const DocumentTree& tree, bool bounded, OpenChunk* ch
       chunk->bytes += level.rows.MemoryBytes();
       chunk->too_large |= bounded && level.rows.size() > kMostRowsOfALevel;
       FindGroups(answer.groups, &level);
+      CountAmbiguous(tree, tree.nodes[answer.node], level.groups_of_several);
     }
     chunk->too_large |= bounded && chunk->bytes > kMostChunkBytes;
     if (last) {
@@ -320,6 +328,18 @@ Status Builder::ReadLevels(const DocumentTree& tree, bool bounded, OpenChunk* ch
     parents = std::move(next);
   }
   return {};
+}
+
+void Builder::CountAmbiguous(const DocumentTree& tree, const Node& node, uint32_t groups) {
+  if (groups == 0 || node.IsArray()) return;
+  ambiguous_.Add(groups);
+  if (!ambiguous_nodes_.insert(&node).second) return;
+  log_.Warning(
+      "assemble",
+      fmt::format("index {}: \"{}\" is one_to_one, but {} has several rows for one parent; "
+                  "the first by order_by or primary key is taken. Counted in "
+                  "pgsync_build_ambiguous_total, and not logged again",
+                  tree.index, node.label, schema::ToString(node.table)));
 }
 
 Status Builder::EmitChunk(const DocumentTree& tree, const OpenChunk& chunk,

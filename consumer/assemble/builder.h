@@ -13,6 +13,7 @@
 #include <future>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -124,6 +125,7 @@ class Builder {
                                                    std::span<const pg::Param> params,
                                                    std::span<const uint32_t> xids);
   base::Status ReadLevels(const schema::DocumentTree& tree, bool bounded, OpenChunk* chunk);
+  void CountAmbiguous(const schema::DocumentTree& tree, const schema::Node& node, uint32_t groups);
   base::Status EmitChunk(const schema::DocumentTree& tree, const OpenChunk& chunk,
                          const Emit& emit) const;
   base::Status WaitForVisibility(base::Backoff* backoff,
@@ -140,6 +142,8 @@ class Builder {
   base::Logger& log_;
   base::Counter& documents_;
   base::Counter& invisible_;
+  base::Counter& ambiguous_;
+  std::set<const schema::Node*> ambiguous_nodes_;  // of which the log knows
   base::Histogram& build_time_;
   std::optional<pg::Connection> connection_;
   std::unordered_map<uint32_t, std::string> heap_names_;

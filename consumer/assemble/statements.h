@@ -31,11 +31,6 @@ struct NodeStatement {
   std::string sql;
   Layout layout;
   size_t links = 0;  // levels: number of link columns, which is the number of parameters
-  // Levels: the same rows, for a table with an index on `list_column`: all parents are looked up at
-  // once, and the heap is read in its own order. "" = there is no such way.
-  std::string by_list = {};
-  schema::TableName list_table = {};
-  std::string list_column = {};
 };
 
 struct ClimbStatement {

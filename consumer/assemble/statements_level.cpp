@@ -58,22 +58,13 @@ struct From {
   std::string rest;               // further joins
 };
 
-// `rows` AS `alias`, or of them those that belong to any of the parents. OFFSET 0 keeps PostgreSQL
-// from making one join of it, which would look every parent up on its own.
-std::string Relation(const std::string& rows, const char* alias, const schema::Link& link,
-                     bool by_list) {
-  if (!by_list) return fmt::format("{} AS {}", rows, alias);
-  return fmt::format("(SELECT * FROM {0} AS {1} WHERE {2} = ANY ($1::{3}[]) OFFSET 0) AS {1}", rows,
-                     alias, Qualified(alias, link.lower[0]), link.types[0]);
-}
-
-From FromOf(const Node& node, bool by_list) {
+From FromOf(const Node& node) {
   if (!node.junction) {
-    return {Relation(Rows(node), "c", node.link, by_list),
+    return {Rows(node) + " AS c",
             EqualsKeys("c", node.link.lower) + TypeCondition(node, On::kChild), ""};
   }
   const schema::Junction& junction = *node.junction;
-  return {Relation(schema::Quoted(junction.table), "j", junction.to_parent, by_list),
+  return {schema::Quoted(junction.table) + " AS j",
           EqualsKeys("j", junction.to_parent.lower) + TypeCondition(node, On::kThrough),
           fmt::format(" JOIN {} AS c ON {}{}", Rows(node),
                       EqualsColumns("c", junction.to_child.lower, "j", junction.to_child.upper),
@@ -91,25 +82,13 @@ NodeStatement Level(const DocumentTree& tree, const Node& node) {
   const std::string parents =
       Unnest(node.junction ? node.junction->to_parent.types : node.link.types, true);
   const std::vector<Order> order = OrderOf(node);
-  const From from = FromOf(node, false);
+  const From from = FromOf(node);
 
   std::string order_text = "k.ord";
   if (node.limit == 0) {
     for (const Order& by : order) order_text += ", " + by.expression + by.direction;
-    const auto joined = [&](const From& what) {
-      return fmt::format("SELECT {} FROM {} JOIN {} ON {}{} ORDER BY {}", list.Text(), parents,
-                         what.first, what.to_parents, what.rest, order_text);
-    };
-    statement.sql = joined(from);
-    const schema::Link& link = node.junction ? node.junction->to_parent : node.link;
-    const bool system_column =
-        std::any_of(node.columns.begin(), node.columns.end(),
-                    [](const auto& c) { return c.name == "ctid" || c.name == "xmin"; });
-    if (link.lower.size() == 1 && !system_column) {
-      statement.by_list = joined(FromOf(node, true));
-      statement.list_table = node.junction ? node.junction->table : node.table;
-      statement.list_column = link.lower[0];
-    }
+    statement.sql = fmt::format("SELECT {} FROM {} JOIN {} ON {}{} ORDER BY {}", list.Text(),
+                                parents, from.first, from.to_parents, from.rest, order_text);
     return statement;
   }
 
