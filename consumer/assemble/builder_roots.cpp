@@ -46,8 +46,8 @@ Result<std::vector<Builder::RootKeys>> Builder::ResolveRoots(std::vector<model::
         std::vector<std::optional<std::string>> key;
         for (const size_t at : climb.order) {
           // Who asks for a document by its id alone does not know what else the address holds.
-          key.push_back(at < touches[i].values.size() ? std::move(touches[i].values[at])
-                                                      : std::nullopt);
+          // A part of the id may be the routing, too: it goes to both places.
+          key.push_back(at < touches[i].values.size() ? touches[i].values[at] : std::nullopt);
         }
         roots[document].insert(std::move(key));
       }

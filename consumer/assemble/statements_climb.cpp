@@ -90,7 +90,11 @@ ClimbStatement Climb(const DocumentTree& tree, const EntryPoint& entry) {
     std::vector<std::string> columns = entry.columns;
     columns.resize(columns.size() - entry.carried);
     climb.direct = IsDirect(tree, entry, columns, &climb.order);
-    for (size_t i = columns.size(); i < entry.columns.size(); ++i) climb.order.push_back(i);
+    if (routed) {
+      // Carried along, or one of the id's own.
+      const auto at = std::find(entry.columns.begin(), entry.columns.end(), tree.routing_column);
+      climb.order.push_back(static_cast<size_t>(at - entry.columns.begin()));
+    }
     return climb;
   }
   // Values that hang on the root's id say nothing of its routing.

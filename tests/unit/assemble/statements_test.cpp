@@ -196,6 +196,30 @@ TEST_F(StatementsTest, TableBehindARootViewNamesItsRowsByTheId) {
             R"(JOIN "public"."book" AS n0 ON n0."author_id" = k.v1)");
 }
 
+TEST_F(StatementsTest, RootViewIsEnteredByItsOwnRowsAlone) {
+  using Via = schema::EntryPoint::Via;
+  tree_.nodes[0].kind = 'v';
+  tree_.entries.push_back({5, 0, Via::kViewLink, {"public", "volume"}, {"id"}, {"int4"}});
+  tree_.entries.push_back({6, 0, Via::kViewLink, {"public", "writer"}, {"author_id"}, {"int4"}});
+  const TreeStatements statements = MakeStatements(tree_);
+  EXPECT_TRUE(statements.climbs[5].direct);
+  EXPECT_EQ(statements.climbs[6].sql,
+            R"(SELECT DISTINCT n0."id"::text FROM unnest($1::int4[]) AS k(v1) )"
+            R"(JOIN "public"."book" AS n0 ON n0."author_id" = k.v1)");
+}
+
+TEST_F(StatementsTest, RoutingByAPartOfTheIdGoesToBothPlaces) {
+  tree_.id_columns = tree_.entries[0].columns = {"id", "shelf"};
+  tree_.id_types = tree_.entries[0].types = {"int4", "text"};
+  tree_.routing_key = tree_.routing_column = "shelf";
+  tree_.routing_type = "text";
+  const TreeStatements statements = MakeStatements(tree_);
+  EXPECT_TRUE(statements.climbs[0].direct);
+  EXPECT_EQ(statements.climbs[0].order, (std::vector<size_t>{0, 1, 1}));
+  EXPECT_NE(statements.root_by_key.sql.find("unnest($1::int4[], $2::text[], $3::text[])"),
+            std::string::npos);
+}
+
 TEST_F(StatementsTest, ScalarSelectsItsFirstColumnOnly) {
   tree_.nodes[3].columns.push_back({"id", "id", "", 23});
   EXPECT_NE(MakeStatements(tree_).levels[3].sql.find(R"(SELECT k.ord, c."name" FROM)"),
