@@ -334,7 +334,8 @@ void DocumentResolver::AddEntries() {
   add(0, EntryPoint::Via::kRoot, tree_.nodes[0].table, tree_.id_columns, tree_.id_types);
   EntryPoint& root = tree_.entries[0];
   const std::string& routing = tree_.routing_column;
-  if (!routing.empty()) {  // carried also when it is a part of the id: statements count on it
+  if (!routing.empty() &&
+      std::find(root.columns.begin(), root.columns.end(), routing) == root.columns.end()) {
     root.columns.push_back(routing);
     root.types.push_back(tree_.routing_type);
     root.carried = 1;

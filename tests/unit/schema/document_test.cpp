@@ -112,11 +112,11 @@ TEST(Routing, IsAColumnThatIsCarried) {
   EXPECT_EQ(tree.entries[0].carried, 1u);
 }
 
-TEST(Routing, IsCarriedBesideAnIdThatHoldsIt) {
+TEST(Routing, IsNotCarriedWhenTheIdHoldsIt) {
   const DocumentTree tree = TreeWith(R"("routing": "id", )");
   EXPECT_EQ(tree.routing_column, "id");
-  EXPECT_EQ(tree.entries[0].columns, (Strings{"id", "id"}));
-  EXPECT_EQ(tree.entries[0].carried, 1u);
+  EXPECT_EQ(tree.entries[0].columns, Strings{"id"});
+  EXPECT_EQ(tree.entries[0].carried, 0u);
 }
 
 TEST(Routing, IsTheRenamedKey) {
