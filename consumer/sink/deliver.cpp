@@ -1,5 +1,8 @@
 // Deliver: the one place where writing is retried. It owns the waits, the dead letters and the
 // counting; what an answer means was decided by the writer.
+#include <set>
+#include <string_view>
+
 #include <fmt/format.h>
 
 #include "consumer/base/backoff.h"
@@ -155,18 +158,29 @@ base::Result<DeliveryCounts> Deliver(Target& target, Writer& writer,
 
     model::BulkRequest left;
     std::string why;
+    // A deletion under an old routing and the document itself may share a shard: a deletion that is
+    // sent again on its own would take the fresh copy away.
+    std::set<std::string_view> again;
+    const auto goes_with_another = [&](const model::BulkItem& item) {
+      return !again.empty() && again.contains(item.id);
+    };
     for (size_t i = 0; i < request.items.size(); ++i) {
       const model::BulkItem& item = request.items[i];
       model::ItemOutcome& result = outcome->items[i];
       switch (result.status) {
         case model::ItemStatus::kDone:
-          ++counts.done;
+          if (goes_with_another(item)) {
+            Append(request, item, &left);
+          } else {
+            ++counts.done;
+          }
           break;
         case model::ItemStatus::kFresher:
           ++counts.fresher;
           break;
         case model::ItemStatus::kRetry:
           if (why.empty()) why = result.reason;
+          again.insert(item.id);
           Append(request, item, &left);
           break;
         case model::ItemStatus::kRejected:

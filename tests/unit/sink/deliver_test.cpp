@@ -138,6 +138,22 @@ TEST_F(DeliverTest, SendsOnlyTheItemsThatFailedAgain) {
   EXPECT_EQ(Counter("pgsync_sink_retries_total"), 2u);
 }
 
+TEST_F(DeliverTest, SendsADocumentAgainBehindADeletionOfItsOldCopy) {
+  model::BulkRequest request;
+  sink_test::Delete(&request, "a", 5);  // under the old routing
+  sink_test::Put(&request, "a", 5, R"({"n":1})");
+  sink_test::Put(&request, "b", 5, R"({"n":2})");
+  const model::BulkRequest all = request;
+  target.script.push_back(Items({{ItemStatus::kRetry, 429, "busy"}, {}, {}}));
+  const auto counts = Deliver(target, target, trees, std::move(request), base::Lsn{0x100},
+                              Clock::now() + 20s, stop, log, metrics);
+  ASSERT_TRUE(counts.ok());
+  EXPECT_EQ(counts->done, 3u);
+  ASSERT_EQ(target.bodies.size(), 2u);
+  EXPECT_EQ(target.bodies[1],
+            std::string(all.Text(all.items[0])) + std::string(all.Text(all.items[1])));
+}
+
 TEST_F(DeliverTest, RepeatsWholeRequestsAndLogsTheOutageOnce) {
   for (int i = 0; i < 3; ++i) target.script.push_back(Fails(base::Retry("refused")));
   ASSERT_TRUE(Run().ok());
