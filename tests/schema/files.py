@@ -9,8 +9,8 @@ REPO = pathlib.Path(__file__).resolve().parents[2]
 
 def of_the_tree():
     """{name: text} of every schema file that the repository holds."""
-    paths = [*REPO.glob("tests/conformance/cases/*/schema.json"), *REPO.glob("schemas/*/schema.json")]
-    return {p.parent.name: p.read_text() for p in sorted(paths)}
+    paths = [*REPO.glob("tests/conformance/*/*/schema.json"), *REPO.glob("schemas/*/schema.json")]
+    return {p.parent.relative_to(REPO).as_posix(): p.read_text() for p in sorted(paths)}
 
 
 def doc(nodes, **more):

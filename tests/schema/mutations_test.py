@@ -27,6 +27,7 @@ INEXPRESSIBLE = {
     r"label \".*\" is already used by ": "clash of labels",
     r"this node has no key \"": "names that the node does not produce",
     r"is renamed to \".*\"; use the new name": "names that the node does not produce any more",
+    r"is a child; write this into the \"transform\" of ": "whether a name is a column or a label",
     r"refers to itself; say which way with ": "compares a node with its parent",
     r"has [1-9]\d* columns?, \".*\" has [1-9]\d*; they are paired by position$": "compares two lengths",
     r"is listed twice$": "compares entries by one of their keys, or after schemas are filled in",
