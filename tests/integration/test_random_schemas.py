@@ -3,7 +3,7 @@ after the load and, with every second seed, after random transactions.
 
 PGSYNC_RANDOM_SCHEMAS=N     seeds to try (default 40; each is one database with a file of several documents)
 PGSYNC_RANDOM_SEED=S        the first of them (default 1)
-PGSYNC_RANDOM_FEATURES=a,b  only these options beyond the simple language ("" for none; default random_schema.SUPPORTED)
+PGSYNC_RANDOM_FEATURES=a,b  only these options beyond the simple language ("" for none; see random_schema.FEATURES)
 
 A failing seed leaves schema.json, setup.sql, expected, actual and a smaller case that fails in the same way in the test's logs.
 """
@@ -17,7 +17,7 @@ from harness import random_case, random_changes, random_database, random_minimis
 COUNT = int(os.environ.get("PGSYNC_RANDOM_SCHEMAS", "40"))
 FIRST = int(os.environ.get("PGSYNC_RANDOM_SEED", "1"))
 FEATURES = os.environ.get("PGSYNC_RANDOM_FEATURES")
-FEATURES = random_schema.SUPPORTED if FEATURES is None else set(FEATURES.split(",")) - {""}
+FEATURES = random_schema.FEATURES if FEATURES is None else set(FEATURES.split(",")) - {""}
 
 
 @pytest.fixture(scope="module")

@@ -175,6 +175,7 @@ class Maker:
         on = self.add_column(table, kind, "owner_id")["name"]
         what, of = rng.choice([("text", ["Post", "it's", "Üser"]), ("integer", ["1", "2", "3"]), ("boolean", ["true", "false"]), ('"Mood of"', ["ok", "so so", "it's"])])
         which = self.add_column(table, what, "owner_type")["name"]
+        owners = owners[:len(of)]
         for owner, value in zip(owners, of):
             self.database["links"].append({"child": full_name(table), "columns": [on], "parent": full_name(owner), "refs": list(owner["key"]), "constraint": False,
                                            "unique": False, "type_column": which, "type_value": value})

@@ -31,7 +31,7 @@ def attempt(run, case):
 
 def signature(problem):
     """The kind of a failure without names and numbers."""
-    if problem.kind.startswith("difference"):
+    if problem.kind.startswith(("difference", "crash")):
         return problem.kind
     return re.sub(r'"[^"]*"|\[\d+\]|\d+|schema\.json\S*', "", "\n".join(problem.text.splitlines()[:1]))
 

@@ -7,8 +7,6 @@ from .random_database import column_of, full_name, index_of, q
 from .random_oracle import column_key, entries, is_path
 
 FEATURES = {"where", "soft_delete", "order_by", "limit", "exclude", "computed", "polymorphic", "id", "base_tables", "replace", "concat", "move", "inner_rename"}
-# What the program takes already; the others are for PGSYNC_RANDOM_FEATURES until it does.
-SUPPORTED = {"exclude", "replace", "concat", "move", "inner_rename"}
 MOST_ROWS = 6000    # of one document kind, by estimate: both sides have to stay quick
 MOST_NODES = 12
 PIECES = ["a", "b", "c", "0", "1", "x y", "größe", "'0'", "'a'", "zero", "2"]
@@ -140,9 +138,14 @@ class Maker:
             self.children(node, table, rows, depth)
         self.arrays -= is_array
         keys = {column_key(e, table): kind_of(e, table) for e in entries(node, table)[:1 if scalar else None]}
-        keys.update((c.get("label") or c["table"], "scalar child" if c["relationship"]["variant"] == "scalar" else "child") for c in node.get("children") or [])
+        keys.update((c.get("label") or c["table"], self.kind_of_child(c)) for c in node.get("children") or [])
         random_transform.add(rng, node, keys, self.features, scalar, self.arrays + is_array, self.moves)
         return node
+
+    def kind_of_child(self, child):
+        """Arrays of arrays count as objects: whether `replace` goes into inner ones is not said."""
+        table = self.tables[f"{child.get('schema', 'public')}.{child['table']}"]
+        return "scalar child" if child["relationship"]["variant"] == "scalar" and not kind_of(entries(child, table)[0], table).endswith("[]") else "child"
 
     def children(self, node, table, rows, depth):
         rng = self.rng
