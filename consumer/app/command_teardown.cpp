@@ -35,7 +35,8 @@ base::Result<Made> NamesIn(const Config& config) {
   }
   Made made;
   made.database = DatabaseOf(config, *file);
-  made.slot = SlotName(config, made.database, file->FirstIndex(), config.several_databases);
+  made.slot =
+      SlotName(config, made.database, file->FirstIndex(made.database), config.several_databases);
   // Against an empty catalog: names of indices come from the file alone.
   made.trees = schema::Resolve(*file, made.database, schema::Catalog()).trees;
   for (size_t i = 0; i < made.trees.size(); ++i) made.trees[i].number = static_cast<uint32_t>(i);

@@ -55,7 +55,8 @@ Result<ResolvedSchema> ResolveSchema(const Config& config, const schema::SchemaF
                                      pg::Connection& connection) {
   ResolvedSchema resolved;
   resolved.database = DatabaseOf(config, file);
-  resolved.slot = SlotName(config, resolved.database, file.FirstIndex(), config.several_databases);
+  resolved.slot = SlotName(config, resolved.database, file.FirstIndex(resolved.database),
+                           config.several_databases);
   auto catalog = source::ReadCatalog(connection, file.TablesNamed(resolved.database),
                                      file.Expressions(resolved.database));
   if (!catalog) return std::move(catalog).error().While("reading the catalog");

@@ -71,7 +71,8 @@ std::optional<JunctionSpec> ReadJunctionObject(const Json& junction,
   spec.path = path;
   spec.table.schema = default_schema;
   if (const Json* schema = Member(junction, "schema")) {
-    spec.table.schema = ReadString(*schema, path + ".schema", findings).value_or(default_schema);
+    const auto name = ReadString(*schema, path + ".schema", findings);
+    if (name && !name->empty()) spec.table.schema = *name;
   }
   const Json* table = Member(junction, "table");
   if (table == nullptr || *table == Json("")) {

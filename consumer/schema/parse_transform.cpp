@@ -168,6 +168,7 @@ void ReadMapping(const Json& mapping, const std::string& path, NodeSpec* node, F
       findings->Error(here, "needs \"type\"");
       continue;
     }
+    if (const Json* type = Member(field, "type")) ReadString(*type, here + ".type", findings);
     node->mapping[key] = field;
   }
 }

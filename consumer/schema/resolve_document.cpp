@@ -135,13 +135,16 @@ void ResolveRouting(const DocumentSpec& document, const CatalogTable& root_table
                               Joined(keys) + base::DidYouMean(key, keys));
     return;
   }
-  if (MadeByTransform(*tree, key)) return;  // known from the finished document only
+  // Known from the finished document only; of a view, nobody tells what it was before.
+  const bool writes_wal = root_table.kind == 'r' || root_table.kind == 'p';
+  if (MadeByTransform(*tree, key)) return;
   std::string name;
   const std::string what = NoRouting(*tree, key, root_table, catalog, &name);
   if (!what.empty()) {
     findings->Error(path, "\"" + key + "\" is " + what + "; a routing is a single value");
     return;
   }
+  if (!writes_wal) return;
   tree->routing_column = name;
   if (!name.empty()) tree->routing_type = TypesOf(root_table, {name}).front();
 }

@@ -46,9 +46,9 @@ class SchemaFile {
   // REQUIRES: ok(). What the documents of `database` let PostgreSQL compute, filter and order by:
   // it has to be asked about each before Resolve.
   std::vector<Expression> Expressions(const std::string& database) const;
-  // REQUIRES: ok(). Index of the first document: the default names of slot and pipeline derive from
-  // it.
-  std::string FirstIndex() const;
+  // REQUIRES: ok(). Index of the database's first document: the default names of slot and pipeline
+  // derive from it.
+  std::string FirstIndex(const std::string& database) const;
 
   const FileData& data() const { return *data_; }
 

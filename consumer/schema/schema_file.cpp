@@ -88,6 +88,11 @@ std::vector<Expression> SchemaFile::Expressions(const std::string& database) con
   return {expressions.begin(), expressions.end()};
 }
 
-std::string SchemaFile::FirstIndex() const { return data_->documents.front().index; }
+std::string SchemaFile::FirstIndex(const std::string& database) const {
+  const auto first =
+      std::find_if(data_->documents.begin(), data_->documents.end(),
+                   [&](const DocumentSpec& document) { return document.database == database; });
+  return first == data_->documents.end() ? "" : first->index;
+}
 
 }  // namespace schema

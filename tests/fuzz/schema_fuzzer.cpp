@@ -192,7 +192,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     REQUIRE(file.ok());
   }
   if (!file.ok()) return 0;
-  REQUIRE(!file.Databases().empty() && !file.FirstIndex().empty());
+  REQUIRE(!file.Databases().empty() && !file.FirstIndex(file.Databases().front()).empty());
   for (const std::string& database : file.Databases()) {
     REQUIRE(!file.TablesNamed(database).empty());
     Catalog catalog = kCatalog;

@@ -62,7 +62,7 @@ def test_both_are_loaded_followed_and_removed(shops, queue):
     assert r.stdout.count("valid as far as") == 1, repr(r)
     r = s.command("bootstrap", "--apply").expect(0)
     assert r.stdout.count("ready:") == 2, repr(r)
-    assert shops.slots() == {"shop_east_book_east": "shop_east", "shop_west_book_east": "shop_west"}
+    assert shops.slots() == {"shop_east_book_east": "shop_east", "shop_west_book_west": "shop_west"}
     r = s.command("validate").expect(0)
     assert all(f"valid for database {d}" in r.stdout for d in DATABASES), repr(r)
 

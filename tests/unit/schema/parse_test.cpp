@@ -9,7 +9,7 @@ TEST(Parse, AcceptsTheSmallestFile) {
       Parse(R"([{"database": "shop", "nodes": {"table": "book"}}])", "schema.json", NoEnvironment);
   EXPECT_EQ(Texts(file.findings()), Strings{});
   EXPECT_EQ(file.Databases(), Strings{"shop"});
-  EXPECT_EQ(file.FirstIndex(), "shop");
+  EXPECT_EQ(file.FirstIndex(file.Databases().front()), "shop");
 }
 
 TEST(Parse, GivesLineAndColumnOfWhatIsNotJson) {
@@ -203,7 +203,7 @@ TEST(Parse, ListsDatabasesAndTheirTables) {
   EXPECT_EQ(file.Databases(), (Strings{"b", "a"}));
   EXPECT_EQ(file.TablesNamed("b"),
             (std::vector<TableName>{{"public", "book"}, {"x", "author"}, {"y", "book_author"}}));
-  EXPECT_EQ(file.FirstIndex(), "b");
+  EXPECT_EQ(file.FirstIndex(file.Databases().front()), "b");
 }
 
 TEST(Substitution, ReplacesTopLevelStringsOnly) {
@@ -237,7 +237,7 @@ TEST(Substitution, KeepsTheDollarOfOpenAndEmptyBraces) {
           {"database": "shop", "index": "${}$1", "nodes": {"table": "t"}}])",
       "schema.json", [](const std::string&) { return std::optional<std::string>("no"); });
   EXPECT_EQ(Texts(file.findings()), Strings{});
-  EXPECT_EQ(file.FirstIndex(), "a${b");
+  EXPECT_EQ(file.FirstIndex(file.Databases().front()), "a${b");
 }
 
 }  // namespace
