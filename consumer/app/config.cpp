@@ -181,7 +181,7 @@ std::string ToDisplay(const TargetConfig& target) {
     case TargetConfig::Kind::kNdjson:
       return "ndjson:" + target.file;
     case TargetConfig::Kind::kNull:
-      return "null:";
+      return "null:" + target.file;
   }
   return "";
 }

@@ -40,7 +40,7 @@ struct TargetConfig {
   enum class Kind : uint8_t { kHttp, kSqlite, kNdjson, kNull };
   Kind kind = Kind::kHttp;
   sink::HttpConfig http;        // kHttp
-  std::string file;             // kSqlite, kNdjson ("-" = standard output)
+  std::string file;             // kSqlite, kNdjson ("-" = standard output); kNull: of its state, or ""
   std::string expected_engine;  // "elasticsearch", "opensearch", or "" when nobody said which
   size_t max_bulk_items = 5000;
 };

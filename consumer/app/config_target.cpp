@@ -247,8 +247,8 @@ base::Result<TargetConfig> ReadTarget(const std::optional<std::string>& url,
     return target;
   }
   if (has_scheme && scheme == "null") {
-    if (!rest.empty()) return base::Usage("--target: nothing may follow null:");
     target.kind = TargetConfig::Kind::kNull;
+    target.file = rest;
     return target;
   }
   static const std::vector<std::string> kSchemes = {"http", "https", "sqlite", "ndjson", "null"};

@@ -109,7 +109,7 @@ std::unique_ptr<sink::Target> MakeTarget(const Config& config,
     case TargetConfig::Kind::kNdjson:
       return sink::MakeNdjsonTarget(config.target.file, trees);
     case TargetConfig::Kind::kNull:
-      return sink::MakeNullTarget(trees);
+      return sink::MakeNullTarget(config.target.file);
   }
   std::abort();  // a kind that the enum does not have
 }

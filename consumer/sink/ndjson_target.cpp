@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <fstream>
 #include <map>
 #include <mutex>
@@ -21,6 +20,7 @@
 
 #include "consumer/base/json_text.h"
 #include "consumer/sink/dead_letter_index.h"
+#include "consumer/sink/durable_file.h"
 #include "consumer/sink/state_json.h"
 
 namespace sink {
@@ -29,64 +29,6 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr int kFormat = 1;
-
-base::Error FileError(const std::string& doing, const std::string& file) {
-  const int code = errno;
-  const std::string text = fmt::format("{} {}: {}", doing, file, std::strerror(code));
-  if (code == ENOSPC || code == EDQUOT) return base::Retry(text + "; free space on its disk");
-  if (code == EACCES || code == ENOENT || code == EISDIR || code == EROFS || code == EPERM) {
-    return base::Refused(
-        text + "; its directory must exist and be writable for us (--target ndjson:FILE)");
-  }
-  return base::Fatal(text);
-}
-
-// A file descriptor with one owner.
-class File {
- public:
-  File() = default;
-  explicit File(int descriptor) : descriptor_(descriptor) {}
-  File(File&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
-  File& operator=(File&& other) noexcept {
-    std::swap(descriptor_, other.descriptor_);
-    return *this;
-  }
-  ~File() {
-    if (descriptor_ > STDERR_FILENO) close(descriptor_);
-  }
-  int get() const { return descriptor_; }
-  bool open() const { return descriptor_ >= 0; }
-
- private:
-  int descriptor_ = -1;
-};
-
-base::Status WriteAll(const File& file, const std::string& name, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t n = write(file.get(), text.data(), text.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return FileError("writing", name);
-    text.remove_prefix(static_cast<size_t>(n));
-  }
-  return {};
-}
-
-// Replaces `name` by `text` so that after a crash there is the old or the new one, whole.
-base::Status ReplaceFile(const std::string& name, std::string_view text) {
-  const std::string next = name + ".new";
-  {
-    File file(open(next.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-    if (!file.open()) return FileError("creating", next);
-    if (auto written = WriteAll(file, next, text); !written) return written;
-    if (fsync(file.get()) != 0) return FileError("syncing", next);
-  }
-  if (rename(next.c_str(), name.c_str()) != 0) return FileError("replacing", name);
-  const size_t slash = name.rfind('/');
-  const std::string directory = slash == std::string::npos ? "." : name.substr(0, slash + 1);
-  File folder(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!folder.open() || fsync(folder.get()) != 0) return FileError("syncing", directory);
-  return {};
-}
 
 // {"index":{"_id":…}} -> {"index":{"_index":"book","_id":…}}. The action line is ours: the inner
 // object begins at the second brace.

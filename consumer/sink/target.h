@@ -119,7 +119,7 @@ std::unique_ptr<Target> MakeSqliteTarget(const std::string& file,
                                          const std::vector<schema::DocumentTree>& trees);
 std::unique_ptr<Target> MakeNdjsonTarget(const std::string& file,  // "-" = standard output
                                          const std::vector<schema::DocumentTree>& trees);
-std::unique_ptr<Target> MakeNullTarget(const std::vector<schema::DocumentTree>& trees);
+std::unique_ptr<Target> MakeNullTarget(const std::string& file);  // "" = states in memory
 
 // Repeats what is worth repeating (whole requests and single items) with backoff until everything
 // is done, rejected items are stored as dead letters, or `stop` is requested (then kRetry). The one

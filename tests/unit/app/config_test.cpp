@@ -225,6 +225,7 @@ TEST(Target, OtherKinds) {
   EXPECT_EQ(ToDisplay(Ok({"--target", "sqlite:a b.db"}).target), "sqlite:a b.db");
   EXPECT_EQ(Ok({"--target", "ndjson:-"}).target.file, "-");
   EXPECT_EQ(Ok({"--target=null:"}).target.kind, TargetConfig::Kind::kNull);
+  EXPECT_EQ(ToDisplay(Ok({"--target=null:a.state"}).target), "null:a.state");
   EXPECT_TRUE(Has(Wrong({"s.json", "--target", "sqlit:x"}), "did you mean \"sqlite\"?"));
   EXPECT_TRUE(Has(Wrong({"s.json", "--target", "sqlite:"}), "needs a file"));
 }

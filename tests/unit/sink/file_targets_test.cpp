@@ -325,7 +325,7 @@ TEST_F(FileTargets, NdjsonRefusesAFileOfSomethingElse) {
 // null
 
 TEST_F(FileTargets, NullCountsAndRemembersItsState) {
-  auto target = MakeNullTarget(trees);
+  auto target = MakeNullTarget("");
   EXPECT_FALSE(target->ReadState(trees[0])->has_value());
   ASSERT_TRUE(target->Create(trees[0], sink_test::State()).ok());
   model::BulkRequest request;
@@ -336,6 +336,19 @@ TEST_F(FileTargets, NullCountsAndRemembersItsState) {
   EXPECT_EQ(**target->ReadState(trees[0]), sink_test::State());
   ASSERT_TRUE(target->Drop(trees[0]).ok());
   EXPECT_FALSE(target->ReadState(trees[0])->has_value());
+}
+
+TEST_F(FileTargets, NullKeepsItsStateInAFile) {
+  ASSERT_TRUE(MakeNullTarget(At("null"))->Create(trees[0], sink_test::State()).ok());
+  auto target = MakeNullTarget(At("null"));
+  ASSERT_TRUE(target->Probe().ok());
+  EXPECT_EQ(**target->ReadState(trees[0]), sink_test::State());
+  EXPECT_FALSE(target->ReadState(trees[1])->has_value());
+  ASSERT_TRUE(MakeNullTarget(At("null"))->Drop(trees[0]).ok());
+  EXPECT_TRUE(std::filesystem::is_empty(directory));
+
+  std::ofstream(At("null")) << "{\"format\": 2}";
+  EXPECT_EQ(MakeNullTarget(At("null"))->Probe().error().kind, base::ErrorKind::kRefused);
 }
 
 // Their parts
