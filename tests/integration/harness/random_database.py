@@ -34,8 +34,8 @@ def index_of(database):
 
 # ---- making one ----
 class Maker:
-    def __init__(self, rng):
-        self.rng = rng
+    def __init__(self, rng, row_limits):
+        self.rng, self.row_limits = rng, row_limits
         self.database = {"tables": [], "links": []}
         self.schemas = ["public"] if rng.random() < 0.4 else SCHEMAS[:rng.choice([2, 3])]
         self.names = [n for n in TABLES]
@@ -202,7 +202,7 @@ class Maker:
     # ---- rows ----
     def fill(self, table, links):
         rng = self.rng
-        count = rng.choice(ROW_LIMITS)
+        count = rng.choice(self.row_limits)
         unique = [table["key"], *table["unique"], *(link["columns"] for link in links if link["unique"])]
         alone = {u[0]: None for u in [table["key"], *table["unique"]] if len(u) == 1 and not any(u[0] in link["columns"] for link in links)}
         for name in alone:
@@ -276,8 +276,8 @@ def same(kind, text):
     return text
 
 
-def make(rng):
-    return Maker(rng).make()
+def make(rng, row_limits=ROW_LIMITS):
+    return Maker(rng, row_limits).make()
 
 
 # ---- as SQL ----

@@ -50,6 +50,13 @@ class SqliteTarget:
             out.append(line)
         return out
 
+    def bodies(self):
+        """(index, id, text of the document) of all."""
+        return self._rows('SELECT "index", id, body FROM documents')
+
+    def indexes_loading(self):
+        return [index for index, state in self._rows('SELECT "index", state FROM state') if not json.loads(state).get("load", {}).get("complete")]
+
     def search(self, words):
         return self._rows("SELECT count(*) FROM documents_fts WHERE documents_fts MATCH ?", (words,))[0][0]
 

@@ -1,0 +1,199 @@
+"""One run of convergence: a random database and schema file, the daemon loading and following while several sessions write, faults
+meanwhile; when the writers have ended and the slot confirms all of it, the target holds what the oracle reads from the tables.
+
+A seed decides the database, the file, what each session does, sizes and faults. How they interleave it does not: what happened is
+written into the failure's folder, and if the same transactions one after the other fail, too, that is made smaller.
+"""
+import json
+import random
+import shutil
+
+from . import consumer as program
+from . import random_case, random_database, random_oracle, random_schema, random_writers
+from .postgres import ROLE
+from .processes import wait_for
+from .random_case import DATABASE, Problem, all_nodes, difference
+from .sqlite import SqliteTarget
+
+ROW_LIMITS = [0, 1, 4, 8, 14, 20, 30]
+# Of the server: prepared transactions, transactions sent before they end, deadlocks that are noticed soon.
+SETTINGS = {"max_prepared_transactions": 40, "logical_decoding_work_mem": "'64kB'", "deadlock_timeout": "'30ms'", "autovacuum": "off"}
+
+
+class Case(random_case.Case):
+    """`sessions`: what several sessions do at once (random_writers), or None: then `changes` are done, one after the other."""
+
+    def __init__(self, database, schema, plan, sessions, changes=()):
+        super().__init__(database, schema, changes)
+        self.plan, self.sessions = plan, sessions
+
+
+class Plan:
+    """How the daemon runs, and what happens to it."""
+
+    def __init__(self, rng, **fixed):
+        self.queue = rng.choice(["memory", "redis"])
+        self.workers = rng.choice([1, 2, 3, 4])
+        self.writers = rng.choice([1, 2, 3, 4])
+        self.keys_per_chunk = rng.choice([1, 2, 3, 7, 30, 5000])
+        self.rows_per_chunk = rng.choice([1, 3, 10, 20480])
+        self.spool_memory = rng.choice([0, 64])
+        self.start_late = rng.random() < 0.3  # the daemon starts when the writers are at work
+        # At which share of the transactions what happens.
+        self.faults = [(rng.random(), rng.choice(["kill -9", "kill -9", "SIGTERM", "flush", "walsender"]))] if rng.random() < 0.3 else []
+        for name, value in fixed.items():
+            assert hasattr(self, name), name
+            setattr(self, name, value)
+
+    def __repr__(self):
+        return ", ".join(f"{k} {v}" for k, v in vars(self).items())
+
+
+def case_of(seed, **fixed):
+    rng = random.Random(f"convergence {seed}")
+    plan = Plan(rng, **fixed)
+    database = random_database.make(rng, ROW_LIMITS)
+    schema = random_schema.make(rng, database, DATABASE, random_schema.FEATURES)
+    tables = {random_database.full_name(t): t for t in database["tables"]}
+    for node in (n for d in schema for n in all_nodes(d["nodes"])):
+        if "primary_key" in node:  # a view: only then are its changes followed
+            node["base_tables"] = [tables[f"{node.get('schema', 'public')}.{node['table']}"]["source"]]
+    return Case(database, schema, plan, random_writers.draw(rng, database, plan.writers))
+
+
+class Runner(random_case.Runner):
+    """`server` has SETTINGS. `redis`: a RedisServer, emptied for every run."""
+
+    def __init__(self, server, redis, directory):
+        super().__init__(server, directory)
+        self.kept = random_case.KEPT_LOGS.with_name("convergence")
+        shutil.rmtree(self.kept, ignore_errors=True)
+        self.redis = redis
+        self.runs = self.faults = self.transactions = self.streamed = 0
+        self.history = ""
+
+    def clear(self):
+        for gid, in self.server.rows(DATABASE, "SELECT gid FROM pg_prepared_xacts WHERE database = current_database()"):
+            self.server.rows(DATABASE, f"ROLLBACK PREPARED '{gid}'")
+        super().clear()
+
+    def run(self, case, before_end=None, spoil=None):
+        """Returns None, or the Problem. `before_end(self)` is called when all is confirmed, `spoil(target)` when the daemon has ended."""
+        self.folder = self.dir / "case"
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir()
+        (self.folder / "setup.sql").write_text(random_database.setup_sql(case.database))
+        (self.folder / "schema.json").write_text(json.dumps(case.schema, ensure_ascii=False, indent=1))
+        self.clear()
+        self.redis.flushall()
+        self.server.psql(DATABASE, "-f", self.folder / "setup.sql")
+        self.target = SqliteTarget(self.folder / "documents.db")
+        self.plan, self.daemon, self.history, self.committed = case.plan, None, "", []
+        words = ["schema.json", "--target", self.target.url, "--queue", "memory:" if self.plan.queue == "memory" else self.redis.url]
+        self.options = [*words, "--workers", self.plan.workers, "--spool-memory", self.plan.spool_memory]
+        done = program.run(["bootstrap", "--apply", *words], self.environment(), self.folder, self.folder / "consumer.log", 60)
+        if done.status:
+            return Problem("exit of bootstrap", f"bootstrap ended with {done.status}: {random_case.lines_of_error(done.output)}")
+        self.slot = self.server.value(DATABASE, "SELECT slot_name FROM pg_replication_slots WHERE database = current_database()")
+        try:
+            return self.follow(case, before_end, spoil)
+        finally:
+            if self.daemon:
+                self.daemon.end()
+
+    def follow(self, case, before_end, spoil):
+        sessions = case.sessions
+        if sessions is None:
+            sessions = [[{"isolation": "READ COMMITTED", "guarded": True, "steps": [s for s in t if s != "ROLLBACK"], "later": 0,
+                          "end": "ROLLBACK" if t[-1:] == ["ROLLBACK"] else "COMMIT"} for t in case.changes]]
+        writers = random_writers.Writers(self.server, DATABASE, sessions)
+        try:
+            if not self.plan.start_late:
+                self.start()
+            writers.start()
+            if self.plan.start_late:
+                self.start()
+            for share, fault in self.plan.faults:
+                writers.wait_ended(int(share * writers.total()))
+                self.fault(fault)
+            writers.join()
+            position = self.server.wal_position()
+            if before_end:
+                before_end(self)
+            self.wait_confirmed(position)
+            status = self.daemon.terminate()
+            if status:
+                return Problem(f"exit {status}", f"SIGTERM was answered with {status}: {random_case.lines_of_error(self.daemon.text())}")
+        except (AssertionError, TimeoutError) as e:  # it crashed, gave up, or does not come to an end
+            lines = str(e).splitlines()
+            return Problem("end of run: " + lines[0][:60], f"{lines[0]}\n{random_case.lines_of_error(self.daemon.text() if self.daemon else '')}")
+        finally:
+            self.history = writers.script()
+            self.committed = writers.committed
+        if spoil:
+            spoil(self.target)
+        self.transactions += writers.ended
+        self.changes += writers.accepted
+        self.faults += len(self.plan.faults)
+        self.streamed += self.server.value(DATABASE, f"SELECT coalesce(sum(stream_txns), 0)::int FROM pg_stat_replication_slots WHERE slot_name = '{self.slot}'")
+        self.runs += 1
+        return self.judge(case)
+
+    def environment(self):
+        extra = {"FILTER_CHUNK_SIZE": self.plan.keys_per_chunk, "BLOCK_SIZE": self.plan.rows_per_chunk, "LOG_INTERVAL": 60, "TMPDIR": self.folder}
+        return program.environment(self.server, extra)
+
+    def start(self):
+        self.daemon = program.Consumer(["run", *self.options], self.environment(), self.folder, self.folder / "consumer.log").start()
+
+    def fault(self, kind):
+        if kind == "kill -9":
+            self.daemon.kill9()
+            self.start()
+        elif kind == "SIGTERM":
+            status = self.daemon.terminate()
+            assert status == 0, f"SIGTERM was answered with {status}"
+            self.start()
+        elif kind == "flush":
+            self.redis.flushall()
+        else:
+            self.server.rows("postgres", "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active")
+
+    def wait_confirmed(self, position, timeout=60):
+        def reached():
+            self.daemon.must_run()
+            return (self.server.confirmed(self.slot) or 0) >= position and not self.target.indexes_loading()
+        wait_for(lambda: f"the load of {self.target.indexes_loading()}, and confirmed_flush_lsn of {self.slot} to reach {position}; it is "
+                         f"{self.server.confirmed(self.slot)}", reached, timeout)
+
+    # ---- judging ----
+    def judge(self, case):
+        expected = self.expected(case)
+        actual = {(index, id): random_oracle.parse(body) for index, id, body in self.target.bodies()}
+        report = difference(expected, actual)
+        self.documents += len(expected)
+        return Problem("difference", report, expected, actual) if report else None
+
+    def expected(self, case):
+        with self.server.connect(DATABASE, ROLE) as c, c.cursor() as cursor:
+            for table in case.database["tables"]:
+                if table["kind"] == "matview":
+                    cursor.execute(f"REFRESH MATERIALIZED VIEW {random_database.quoted(table)}")
+            cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            return random_oracle.expected(cursor, case.schema, case.database)
+
+    # ---- failures ----
+    def keep(self, name, case, problem, minimise):
+        """As found; then, if the same transactions one after the other fail as well, that made smaller."""
+        alone = Case(case.database, case.schema, case.plan, None, self.committed)
+        self.write(self.kept / name, case, problem)
+        again = self.run(alone) if minimise else None
+        if again:
+            super().keep(f"{name}-alone", alone, again, True)
+        elif minimise:
+            print(f"{name}: does not fail one after the other; {self.kept / name}/history.sql is what happened")
+
+    def write(self, folder, case, problem):
+        super().write(folder, case, problem)
+        (folder / "plan.txt").write_text(f"{case.plan!r}\n")
+        (folder / "history.sql").write_text(self.history)
