@@ -223,6 +223,12 @@ class StatusLine {
     last_changes_ = changes;
   }
 
+  // Of this process, so of all its pipelines.
+  std::string Totals() const {
+    return fmt::format("{} changes received and {} documents built since the start",
+                       changes_.Value(), documents_.Value());
+  }
+
  private:
   PipelineContext context_;
   base::Counter& documents_;
@@ -337,7 +343,8 @@ Status RunPipeline(const PipelineSettings& settings, const std::vector<schema::D
   }
   stream.Finish();
   const bool stream_left = stream_crew.WaitAll(milliseconds(1000));
-  log.Info("pipeline", fmt::format("stopped at {}", base::ToString(recorder.recorded())));
+  log.Info("pipeline", fmt::format("stopped at {}; {}", base::ToString(recorder.recorded()),
+                                   status_line.Totals()));
 
   if (!all_left || !stream_left) {
     // Somebody sits in a call to a server that does not answer. Nothing it may still do matters: it

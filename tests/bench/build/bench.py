@@ -1,123 +1,22 @@
-"""One private server with the tables in memory, and the four ways to get documents out of it, each measured alike."""
+"""The four ways to get documents out of the server's tables, each measured alike."""
 import datetime
 import json
-import os
 import pathlib
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
-import time
 
-HERE = pathlib.Path(__file__).resolve().parent
-REPO = HERE.parents[2]
-sys.path.insert(0, str(REPO / "tests/integration"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from harness import consumer as program  # noqa: E402
+from lib.server import CANARY, PEER, ROLE, BenchServer, program  # noqa: E402
 from harness.ndjson import NdjsonTarget  # noqa: E402
-from harness.postgres import ROLE, PostgresServer, bin_dir  # noqa: E402
-from harness.processes import CANARY, children_of, run, wait_for  # noqa: E402
-from harness.redis import RedisServer  # noqa: E402
+from harness.postgres import bin_dir  # noqa: E402
 
 VARIANTS = ("pgsync", "json_agg", "copy", "peer")
-TICK = os.sysconf("SC_CLK_TCK")
 
 
-def log(text):
-    print(text, file=sys.stderr, flush=True)
-
-
-def high_water_kb(pid):
-    """VmHWM: the most that was resident so far. 0 when the process has just ended."""
-    try:
-        lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), 0)
-
-
-class Bench:
+class Bench(BenchServer):
     """Owns the server and its directory: a context manager that leaves nothing behind."""
-
-    def __init__(self, consumer, plugin_dir, with_peer):
-        os.environ["PGSYNC_CONSUMER"], os.environ["PGSYNC_PLUGIN_DIR"] = str(consumer), str(plugin_dir)
-        self.python = run([HERE.parent / "peer/venv"], timeout=900).strip() if with_peer else None
-        self.home = pathlib.Path(tempfile.mkdtemp(prefix="pgsync-bench."))
-        self.home.chmod(0o755)
-        self.server = self.redis = None
-
-    def __enter__(self):
-        try:
-            self.server = PostgresServer(self.home / "server", settings={
-                "autovacuum": "off", "synchronous_commit": "off", "shared_buffers": "1GB", "checkpoint_timeout": "1d",
-                "max_wal_size": "200GB"}).start()
-            if self.python:
-                self.redis = RedisServer(self.home / "redis").start()  # PGSync wants one, also when it does not use it
-        except BaseException:
-            self.__exit__()
-            raise
-        self.idle = set(children_of(self.server.pid()))
-        return self
-
-    def __exit__(self, *_):
-        if self.redis:
-            self.redis.stop()
-        if self.server and self.server.is_running():
-            self.server.stop()
-        shutil.rmtree(self.home, ignore_errors=True)
-
-    # ---- data ----
-    def fill(self, workload, database, roots):
-        """Tables that are complete, analyzed, all visible and in shared buffers."""
-        self.server.create_database(database)
-        script = self.home / "tables.sql"
-        script.write_text(workload.tables.format(roots=roots))
-        self.server.psql(database, "-f", script)
-        self.server.rows(database, "VACUUM (ANALYZE)")
-        self.server.rows(database, "CREATE EXTENSION pg_prewarm")
-        self.server.rows(database, "SELECT pg_prewarm(oid) FROM pg_class WHERE relkind IN ('r', 'i') AND relnamespace = 'public'::regnamespace")
-        self.server.rows("postgres", "CHECKPOINT")
-
-    def drop(self, database):
-        self.server.drop_database(database)
-
-    def schema(self, workload, database):
-        path = self.home / f"{database}.json"
-        path.write_text(json.dumps(workload.schema(database)))
-        return path
-
-    def environment(self):
-        return {"PG_HOST": "127.0.0.1", "PG_PORT": str(self.server.port), "PG_USER": ROLE, "PG_PASSWORD": CANARY}
-
-    # ---- measuring ----
-    def measured(self, args, env, **popen):
-        """Runs a command that uses the server. CPU of client and backends: each complete, from start to end of the process."""
-        wait_for("the server to be idle", lambda: set(children_of(self.server.pid())) == self.idle, 60)
-        server_before, began = self.server_cpu(), time.monotonic()
-        process = subprocess.Popen([str(a) for a in args], env={"PATH": os.environ["PATH"], "HOME": str(self.home), **env}, cwd=self.home,
-                                   stdin=subprocess.DEVNULL, **popen)
-        # Not ru_maxrss: it begins with what the parent, Python, held when it forked.
-        peak = 0
-        while os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
-            peak = max(peak, high_water_kb(process.pid))
-            time.sleep(0.01)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        seconds = time.monotonic() - began  # the variants without a clock of their own are late by 10 ms at most
-        if process.returncode:
-            raise RuntimeError(f"{args} ended with {process.returncode}")
-        wait_for("the backends to end", lambda: set(children_of(self.server.pid())) == self.idle, 60)
-        return {"seconds": seconds, "client_cpu_s": usage.ru_utime + usage.ru_stime, "server_cpu_s": self.server_cpu() - server_before,
-                "peak_rss_mb": peak / 1024}
-
-    def server_cpu(self):
-        """Of all backends that have ended: the postmaster's waited-for children."""
-        fields = pathlib.Path(f"/proc/{self.server.pid()}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[13]) + int(fields[14])) / TICK
-
-    def bootstrap(self, workload, database):
-        run([program.binary(), "bootstrap", "--apply", self.schema(workload, database)], env={**os.environ, **self.environment()})
 
     def pgsync(self, workload, database, roots):
         """The daemon's own initial load, one worker. Seconds are those between its words "loading" and "loaded"."""
@@ -154,7 +53,7 @@ class Bench:
         out = self.home / "peer.json"
         env = {**self.environment(), "REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(self.redis.port), "LC_ALL": "C.UTF-8"}
         with open(out, "w") as f:
-            sample = self.measured([self.python, HERE.parent / "peer/pgsync_peer.py", "load", self.schema(workload, database)], env, stdout=f)
+            sample = self.measured([self.python, PEER / "pgsync_peer.py", "load", self.schema(workload, database)], env, stdout=f)
         figures = json.loads(out.read_text().splitlines()[-1])
         if figures["documents"] != roots:
             raise RuntimeError(f"PGSync built {figures['documents']} documents of {roots}")
@@ -174,6 +73,3 @@ class Bench:
             raise RuntimeError(f"{workload.name}: {len(built)} documents built, {len(expected)} expected, different: {wrong[:5]}")
         for path in self.home.glob("documents.ndjson*"):
             path.unlink()
-
-    def about(self):
-        return {"server": self.server.value("postgres", "SELECT version()").split(" on ")[0]}
