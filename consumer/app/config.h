@@ -39,8 +39,8 @@ std::string_view ToString(Command command);
 struct TargetConfig {
   enum class Kind : uint8_t { kHttp, kSqlite, kNdjson, kNull };
   Kind kind = Kind::kHttp;
-  sink::HttpConfig http;        // kHttp
-  std::string file;             // kSqlite, kNdjson ("-" = standard output); kNull: of its state, or ""
+  sink::HttpConfig http;  // kHttp
+  std::string file;       // kSqlite, kNdjson ("-" = standard output); kNull: of its state, or ""
   std::string expected_engine;  // "elasticsearch", "opensearch", or "" when nobody said which
   size_t max_bulk_items = 5000;
 };
