@@ -50,7 +50,7 @@ def high_water_kb(pid):
 
 
 def title_of(pid):
-    """What a process calls itself; "" when it has just ended."""
+    """What a process calls itself; "" when it has ended, also while nobody has waited for it: its CPU is not counted yet."""
     try:
         return pathlib.Path(f"/proc/{pid}/cmdline").read_text()
     except OSError:
@@ -131,9 +131,9 @@ class BenchServer:
                 "peak_rss_mb": peak / 1024}
 
     def idle(self):
-        """Nobody is connected, and nobody's backend is about to end."""
+        """Nobody is connected, and the postmaster has waited for all who were."""
         titles = [title_of(pid) for pid in children_of(self.server.pid())]
-        return all(any(word in title for word in BACKGROUND) for title in titles if title)
+        return all(any(word in title for word in BACKGROUND) for title in titles)
 
     def server_cpu(self):
         """Of all backends that have ended: the postmaster's waited-for children."""
