@@ -84,7 +84,9 @@ void PrintActions(const Config& config, const ResolvedSchema& resolved, pg::Conn
       fmt::print("run makes it{} and loads {}\n", tree.alias ? " behind an alias" : "",
                  schema::ToString(tree.nodes[0].table));
     } else if ((*state)->fingerprint != tree.fingerprint) {
-      fmt::print("was made by another schema; run refuses it\n");
+      fmt::print((*state)->file_fingerprint == tree.file_fingerprint
+                     ? "its tables changed, run loads it again in place\n"
+                     : "was made by another schema; run refuses it\n");
     } else if ((*state)->load.complete) {
       fmt::print("exists, run goes on from {}\n", base::ToString((*state)->applied));
     } else {

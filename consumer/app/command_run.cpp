@@ -1,5 +1,7 @@
 // `run`: checks that nothing can get lost, then hands over to the pipeline.
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <optional>
 #include <utility>
@@ -10,110 +12,21 @@
 #include "consumer/app/commands.h"
 #include "consumer/app/databases.h"
 #include "consumer/app/http_page.h"
+#include "consumer/app/index_state.h"
 #include "consumer/app/pipeline.h"
 #include "consumer/app/preflight.h"
+#include "consumer/app/schema_watch.h"
 #include "consumer/app/setup.h"
+#include "consumer/base/backoff.h"
 #include "consumer/source/slot.h"
 
 namespace app {
 namespace {
 
+using base::ErrorKind;
 using base::Result;
 using base::Status;
-
-struct Origin {
-  std::string system_identifier;
-  std::string database;
-  std::string slot;
-  base::Lsn confirmed;
-};
-
-constexpr char kLoadAnew[] =
-    "To load it anew, run `pgsync-consumer teardown SCHEMA`, then `pgsync-consumer bootstrap "
-    "--apply SCHEMA`, and start again";
-
-// Does the index hold what this pipeline may go on from? (design D6)
-Status CheckState(const schema::DocumentTree& tree, const model::SyncState& state,
-                  const Origin& origin) {
-  const auto refused = [&](std::string what) -> Status {
-    return base::Refused(fmt::format("index {}: {}", tree.index, what));
-  };
-  if (state.system_identifier != origin.system_identifier) {
-    return refused(
-        fmt::format("it was filled from another PostgreSQL server (system identifier {}, this one "
-                    "is {}). Check "
-                    "PG_HOST and PG_PORT. {}",
-                    state.system_identifier, origin.system_identifier, kLoadAnew));
-  }
-  if (state.database != origin.database) {
-    return refused(
-        fmt::format("it was filled from database \"{}\", the schema file says \"{}\". {}",
-                    state.database, origin.database, kLoadAnew));
-  }
-  if (state.slot != origin.slot) {
-    return refused(fmt::format(
-        "it is kept by slot \"{}\", this run uses \"{}\". Use --slot {}, or choose another index "
-        "name. {}",
-        state.slot, origin.slot, state.slot, kLoadAnew));
-  }
-  if (state.fingerprint != tree.fingerprint) {
-    return refused(fmt::format(
-        "the schema file, or the tables behind it, changed since it was made, so old and new "
-        "documents would mix. {}",
-        kLoadAnew));
-  }
-  if (state.applied < origin.confirmed) {
-    return refused(fmt::format(
-        "it is older than its slot: it holds changes up to {}, but slot \"{}\" has given away all "
-        "WAL before {}. It was restored from a backup, or the slot was moved or made anew. {}",
-        base::ToString(state.applied), origin.slot, base::ToString(origin.confirmed), kLoadAnew));
-  }
-  return {};
-}
-
-// The states of all indexes; those that are not there yet are created, and will be loaded.
-Result<std::vector<model::SyncState>> PrepareStates(sink::Target& target,
-                                                    const std::vector<schema::DocumentTree>& trees,
-                                                    const Origin& origin, base::Logger& log) {
-  std::vector<model::SyncState> states;
-  for (const schema::DocumentTree& tree : trees) {
-    auto stored = target.ReadState(tree);
-    if (!stored) return stored.error();
-    if (stored->has_value()) {
-      if (auto status = CheckState(tree, **stored, origin); !status) return status.error();
-      states.push_back(std::move(**stored));
-      continue;
-    }
-    model::SyncState state;
-    state.fingerprint = tree.fingerprint;
-    state.system_identifier = origin.system_identifier;
-    state.database = origin.database;
-    state.slot = origin.slot;
-    state.applied = origin.confirmed;
-    if (auto status = target.Create(tree, state); !status) {
-      return std::move(status).error().While("creating index " + tree.index);
-    }
-    log.Info("run", fmt::format("index {} created; it will be loaded", tree.index));
-    states.push_back(std::move(state));
-  }
-  return states;
-}
-
-// A position that the server has not reached would be acknowledged, and everything up to it
-// skipped. Asked after the states were read: while WAL flows they advance.
-Status CheckNotAhead(pg::Connection& connection, const std::vector<schema::DocumentTree>& trees,
-                     const std::vector<model::SyncState>& states) {
-  auto wal_end = source::CurrentWalLsn(connection);
-  if (!wal_end) return wal_end.error();
-  for (size_t i = 0; i < states.size(); ++i) {
-    if (states[i].applied <= *wal_end) continue;
-    return base::Refused(fmt::format(
-        "index {}: it is ahead of its database: it holds changes up to {}, but the server's WAL "
-        "ends at {}. The database was restored from a backup. {}",
-        trees[i].index, base::ToString(states[i].applied), base::ToString(*wal_end), kLoadAnew));
-  }
-  return {};
-}
+using std::chrono::milliseconds;
 
 Result<Origin> FindOrigin(pg::Connection& connection, const ResolvedSchema& schema) {
   auto system_identifier = source::SystemIdentifier(connection);
@@ -157,43 +70,111 @@ PipelineSettings SettingsOf(const Config& config, const ResolvedSchema& schema) 
   return settings;
 }
 
-// One database's share of the file, until it ends.
-Status RunDatabase(const Config& config, base::StopSignal& drain, base::Logger& log,
-                   base::Metrics& metrics) {
-  if (config.create) {
-    if (auto status = Bootstrap(config, true, stderr); !status) return status;
+// The file against the tables as they are now. While running nobody reads findings: they are the
+// error.
+Result<ResolvedSchema> ResolveAgain(const Config& config) {
+  auto file = ReadSchemaFile(config);
+  if (!file) return std::move(file).error();
+  std::vector<schema::Finding> findings = file->findings();
+  if (file->ok()) {
+    auto connection = pg::Connection::Open(config.postgres, DatabaseOf(config, *file));
+    if (!connection) return std::move(connection).error();
+    auto resolved = ResolveSchema(config, *file, *connection);
+    if (!resolved || !schema::HasErrors(resolved->findings)) return resolved;
+    findings = std::move(resolved->findings);
   }
+  std::string errors;
+  for (const schema::Finding& finding : findings) {
+    if (finding.level == schema::Finding::Level::kError) errors += schema::ToString(finding) + "\n";
+  }
+  return base::Refused(
+      errors +
+      "the tables changed, and the schema file no longer fits them. Adapt the file "
+      "or the tables, then start again: it goes on where it stopped");
+}
 
-  // The schema file against the database.
-  auto schema = LoadResolvedSchema(config);
-  if (!schema) return schema.error();
-  auto connection = pg::Connection::Open(config.postgres, schema->database);
+// From the tables as they are now to the end of the pipeline: by a stop, an error, or because
+// the tables changed.
+Status RunUntilChange(const Config& config, const ResolvedSchema& schema, base::StopSignal& stop,
+                      const std::atomic<bool>& changed, base::Logger& log, base::Metrics& metrics) {
+  auto connection = pg::Connection::Open(config.postgres, schema.database);
   if (!connection) return connection.error();
 
-  // From here the documents are known; nothing was written anywhere yet.
+  // Nothing was written anywhere yet.
   const PreflightInput preflight{
-      schema->database, schema->slot, schema->trees, schema->catalog,
-      [&] { return pg::Connection::Open(config.postgres, schema->database, true); }};
+      schema.database, schema.slot, schema.trees, schema.catalog,
+      [&] { return pg::Connection::Open(config.postgres, schema.database, true); }};
   if (auto status = CheckBeforeRun(*connection, preflight); !status) return status;
-  auto origin = FindOrigin(*connection, *schema);
+  auto origin = FindOrigin(*connection, schema);
   if (!origin) return origin.error();
   const std::unique_ptr<queue::Queue> queue =
-      MakeQueue(config, origin->system_identifier, schema->slot);
+      MakeQueue(config, origin->system_identifier, schema.slot);
   if (auto status = queue->Probe(); !status) return status;
-  const std::unique_ptr<sink::Target> target = MakeTarget(config, schema->trees, log);
+  const std::unique_ptr<sink::Target> target = MakeTarget(config, schema.trees, log);
   if (auto status = target->Probe(); !status) return status;
   if (auto status = CheckEngine(config.target, target->Describe()); !status) return status;
 
   // From here source, queue and target are known to work, and the position is one that loses
   // nothing.
-  auto states = PrepareStates(*target, schema->trees, *origin, log);
+  auto states = PrepareStates(*connection, *target, schema.trees,
+                              ShapesOf(schema.trees, schema.shapes), *origin, log);
   if (!states) return states.error();
-  if (auto status = CheckNotAhead(*connection, schema->trees, *states); !status) return status;
   log.Info("run", fmt::format("{} -> {} -> {}, {} workers", ToDisplay(config.postgres),
                               ToDisplay(config.queue), target->Describe(), config.workers));
-  const PipelineSettings settings = SettingsOf(config, *schema);
-  return RunPipeline(settings, schema->trees, *target, *queue, std::move(*states), drain, log,
+  PipelineSettings settings = SettingsOf(config, schema);
+  settings.starts_again = &changed;
+  return RunPipeline(settings, schema.trees, *target, *queue, std::move(*states), stop, log,
                      metrics);
+}
+
+bool MayPass(const base::Error& error) {
+  return error.kind == base::ErrorKind::kRetry || error.kind == base::ErrorKind::kReconnect;
+}
+
+// One database's share of the file, until it ends. When the tables change so that documents or
+// their sources differ, the pipeline ends in order and another one begins, from the tables as they
+// then are; what of the index can stay, PrepareStates decides.
+Status RunDatabase(const Config& config, base::StopSignal& drain, base::Logger& log,
+                   base::Metrics& metrics) {
+  if (config.create) {
+    if (auto status = Bootstrap(config, true, stderr); !status) return status;
+  }
+  auto schema = LoadResolvedSchema(config);
+  if (!schema) return schema.error();
+  base::Backoff backoff(milliseconds(100), milliseconds(10000));
+  for (bool first = true;; first = false) {
+    base::StopSignal stop;
+    drain.AddFollower(&stop);
+    bool changed = false;
+    Status ended;
+    {
+      SchemaWatch watch(config.postgres, *schema, stop, log);
+      ended = RunUntilChange(config, *schema, stop, watch.Changed(), log, metrics);
+      changed = watch.Changed().load();
+    }
+    drain.RemoveFollower(&stop);
+    if (drain.Requested() || (ended && !changed)) return ended;
+
+    // An error can be the first sign of a change: a statement names a column that is gone.
+    auto present = ResolveAgain(config);
+    if (!present) {
+      if (MayPass(present.error()) && changed) {
+        if (drain.WaitFor(backoff.Next())) return ended;
+        continue;
+      }
+      const bool says_why = changed || present.error().kind == ErrorKind::kRefused;
+      return says_why ? Status(std::move(present).error()) : ended;
+    }
+    if (ShapesOf(present->trees, present->shapes) != ShapesOf(schema->trees, schema->shapes)) {
+      backoff.Reset();
+      log.Info("run", "the tables changed; beginning again from what they are now");
+    } else if (!changed && (first || !MayPass(ended.error()))) {
+      return ended;
+    } else if (drain.WaitFor(backoff.Next())) {
+      return ended;
+    }
+    schema = std::move(present);
+  }
 }
 
 }  // namespace

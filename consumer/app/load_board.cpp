@@ -17,8 +17,10 @@ uint32_t LoadBoard::SetPlan(uint32_t document, const std::string& plan, uint32_t
   std::lock_guard lock(mutex_);
   Load& load = loads_[document];
   if (load.progress.plan != plan) {
+    const uint64_t sweep_below = load.progress.sweep_below;
     load.progress = {};
     load.progress.plan = plan;
+    load.progress.sweep_below = sweep_below;
     load.tracker = {};
   }
   load.progress.chunks = chunks;
@@ -44,6 +46,7 @@ void LoadBoard::SetChunks(uint32_t document, uint32_t chunks) {
 void LoadBoard::SetComplete(uint32_t document) {
   std::lock_guard lock(mutex_);
   loads_[document].progress.complete = true;
+  loads_[document].progress.sweep_below = 0;
   ++revision_;
 }
 

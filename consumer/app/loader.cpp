@@ -93,6 +93,14 @@ Status Loader::LoadDocument(const schema::DocumentTree& tree) {
   auto holds = plan->Holds(*connection, tree);
   if (!holds) return holds.error();
   if (!*holds) return {};  // the next try finds the same, says so and begins again
+  if (const uint64_t below = progress.sweep_below; below > 0) {
+    if (!context_.fence.WaitForEarlier(context_.drain)) return {};
+    auto swept = context_.target.Sweep(tree, below);
+    if (!swept) return swept.error();
+    context_.log.Info("load",
+                      fmt::format("index {}: {} documents deleted that the tables no longer have",
+                                  tree.index, *swept));
+  }
   context_.board.SetComplete(tree.number);
   context_.log.Info("load", fmt::format("index {}: loaded, {} documents", tree.index,
                                         context_.board.Progress(tree.number).documents));

@@ -287,6 +287,7 @@ Status RunPipeline(const PipelineSettings& settings, const std::vector<schema::D
   const auto exit_status = [&] {
     const auto error = first_error.Get();
     if (error) log.Error("pipeline", error->message);
+    if (!error && settings.starts_again != nullptr && settings.starts_again->load()) return 1;
     return !error ? 0 : error->kind == ErrorKind::kRefused ? 3 : 1;
   };
   const LeaveLimit limit(drain, [&] {

@@ -10,6 +10,7 @@
 // target itself has recorded that position (design D1, D6).
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -45,6 +46,9 @@ struct PipelineSettings {
   spool::Limits spool;
   bool once = false;
   std::chrono::milliseconds log_interval{10000};
+  // Set when the drain is there to begin again: then a process that has to be ended by force has
+  // failed.
+  const std::atomic<bool>* starts_again = nullptr;
 };
 
 // What every thread of the pipeline works with. All of it outlives the threads.

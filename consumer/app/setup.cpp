@@ -57,8 +57,13 @@ Result<ResolvedSchema> ResolveSchema(const Config& config, const schema::SchemaF
   resolved.database = DatabaseOf(config, file);
   resolved.slot = SlotName(config, resolved.database, file.FirstIndex(resolved.database),
                            config.several_databases);
-  auto catalog = source::ReadCatalog(connection, file.TablesNamed(resolved.database),
-                                     file.Expressions(resolved.database));
+  const auto tables = file.TablesNamed(resolved.database);
+  // Before the catalog: of what changes between the two, the shapes are the older ones, and the
+  // change is noticed later.
+  auto shapes = ReadShapes(connection, tables);
+  if (!shapes) return std::move(shapes).error();
+  resolved.shapes = std::move(*shapes);
+  auto catalog = source::ReadCatalog(connection, tables, file.Expressions(resolved.database));
   if (!catalog) return std::move(catalog).error().While("reading the catalog");
   resolved.catalog = std::move(*catalog);
   schema::Resolved made = schema::Resolve(file, resolved.database, resolved.catalog);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "consumer/app/config.h"
+#include "consumer/app/table_shapes.h"
 #include "consumer/base/log.h"
 #include "consumer/base/result.h"
 #include "consumer/pg/connection.h"
@@ -28,7 +29,8 @@ std::string DatabaseOf(const Config& config, const schema::SchemaFile& file);
 // The file as seen by that database. Trees are numbered by their place in `trees`.
 struct ResolvedSchema {
   std::string database;
-  std::string slot;  // its name: from the configuration, or the default
+  std::string slot;    // its name: from the configuration, or the default
+  TableShapes shapes;  // of all tables it names; not younger than the catalog
   schema::Catalog catalog;
   std::vector<schema::DocumentTree> trees;
   std::vector<schema::Finding> findings;

@@ -21,12 +21,17 @@ struct LoadProgress {
   std::vector<uint32_t> done_above;  // finished ones beyond the first gap, ascending
   std::string last_key_json;  // by-key plans: JSON array, upper bound of chunk done_below - 1
   uint64_t documents = 0;     // written so far, for progress display
+  // Of a load over documents that are there: at its end those whose version is lower are deleted;
+  // 0 = none.
+  uint64_t sweep_below = 0;
 
   bool operator==(const LoadProgress&) const = default;
 };
 
 struct SyncState {
   std::string fingerprint;        // of the schema document
+  std::string file_fingerprint;   // of what the file alone says; "" = not known
+  std::string shapes;             // JSON text: of the tables, app/table_shapes.h; "" = not known
   std::string system_identifier;  // of the PostgreSQL cluster
   std::string database;
   std::string slot;

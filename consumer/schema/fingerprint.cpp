@@ -12,11 +12,16 @@ using Sorted = nlohmann::json;  // keys in byte order: one text per meaning
 // Raise it when documents change for the same tree, so that indices are built anew.
 constexpr int kDocumentFormat = 1;
 
-Sorted Dump(const Link& link) {
-  return {{"upper", link.upper},
-          {"lower", link.lower},
-          {"types", link.types},
-          {"lower_types", link.lower_types}};
+// What counts: all, or only what the file says.
+enum class Scope : uint8_t { kAll, kFile };
+
+Sorted Dump(const Link& link, Scope scope) {
+  Sorted dump = {{"upper", link.upper}, {"lower", link.lower}};
+  if (scope == Scope::kAll) {
+    dump["types"] = link.types;
+    dump["lower_types"] = link.lower_types;
+  }
+  return dump;
 }
 
 Sorted Dump(const std::vector<OrderBy>& order) {
@@ -42,10 +47,13 @@ Sorted Dump(const Transform& transform) {
   return dump;
 }
 
-Sorted Dump(const Node& node) {
+Sorted Dump(const Node& node, Scope scope) {
   Sorted columns = Sorted::array();
   for (const Column& column : node.columns) {
-    columns.push_back({column.key, column.name, column.path, column.type_oid});
+    const bool of_table = node.all_columns && column.expression.empty();
+    if (scope == Scope::kFile && of_table) continue;
+    columns.push_back({column.key, column.name, column.path});
+    if (scope == Scope::kAll) columns.back().push_back(column.type_oid);
     if (!column.expression.empty()) columns.back().push_back(column.expression);
   }
   Sorted dump = {{"parent", node.parent},
@@ -55,7 +63,7 @@ Sorted Dump(const Node& node) {
                  {"variant", static_cast<int>(node.variant)},
                  {"columns", std::move(columns)},
                  {"key", node.key},
-                 {"link", Dump(node.link)}};
+                 {"link", Dump(node.link, scope)}};
   // What a node does not use is not in the text: its fingerprint is that of versions before it.
   if (!node.filter.empty()) dump["filter"] = node.filter;
   if (!node.order_by.empty()) dump["order_by"] = Dump(node.order_by);
@@ -70,8 +78,8 @@ Sorted Dump(const Node& node) {
   }
   if (node.junction) {
     dump["junction"] = {{"table", {node.junction->table.schema, node.junction->table.table}},
-                        {"to_parent", Dump(node.junction->to_parent)},
-                        {"to_child", Dump(node.junction->to_child)},
+                        {"to_parent", Dump(node.junction->to_parent, scope)},
+                        {"to_child", Dump(node.junction->to_child, scope)},
                         {"key", node.junction->key}};
   }
   return dump;
@@ -87,24 +95,42 @@ uint64_t Hash(std::string_view text) {
   return hash;
 }
 
-}  // namespace
-
-std::string Fingerprint(const DocumentTree& tree) {
+Sorted Dump(const DocumentTree& tree, const std::string& index_body, Scope scope) {
   Sorted nodes = Sorted::array();
-  for (const Node& node : tree.nodes) nodes.push_back(Dump(node));
-  Sorted dump = {
-      {"format", kDocumentFormat},       {"database", tree.database},
-      {"empty_array", tree.empty_array}, {"pipeline", tree.pipeline},
-      {"id", tree.id_columns},           {"id_types", tree.id_types},
-      {"nodes", std::move(nodes)},       {"body", Sorted::parse(tree.index_body, nullptr, false)}};
+  for (const Node& node : tree.nodes) nodes.push_back(Dump(node, scope));
+  Sorted dump = {{"format", kDocumentFormat},
+                 {"database", tree.database},
+                 {"empty_array", tree.empty_array},
+                 {"pipeline", tree.pipeline},
+                 {"id", tree.id_columns},
+                 {"nodes", std::move(nodes)},
+                 {"body", Sorted::parse(index_body, nullptr, false)}};
+  if (scope == Scope::kAll) dump["id_types"] = tree.id_types;
   if (!tree.id_texts.empty()) dump["id_texts"] = tree.id_texts;
   if (!tree.routing_key.empty()) dump["routing"] = tree.routing_key;
   if (tree.meta) dump["meta"] = true;
+  return dump;
+}
+
+std::string Digest(const Sorted& dump) {
   const uint64_t hash = Hash(dump.dump(-1, ' ', false, Sorted::error_handler_t::replace));
   constexpr std::string_view kDigits = "0123456789abcdef";
   std::string text;
   for (int shift = 60; shift >= 0; shift -= 4) text += kDigits[(hash >> shift) & 0xF];
   return text;
+}
+
+}  // namespace
+
+std::string Fingerprint(const DocumentTree& tree) {
+  return Digest(Dump(tree, tree.index_body, Scope::kAll));
+}
+
+std::string FileFingerprint(const DocumentTree& tree, const std::string& index_body,
+                            bool type_mapping) {
+  Sorted dump = Dump(tree, index_body, Scope::kFile);
+  if (type_mapping) dump["type_mapping"] = true;
+  return Digest(dump);
 }
 
 }  // namespace schema

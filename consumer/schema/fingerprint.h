@@ -13,4 +13,10 @@ namespace schema {
 // alias do not count.
 std::string Fingerprint(const DocumentTree& tree);
 
+// The same over what the file alone decides: without the columns of nodes that take all of their
+// table, and without types. `index_body`: as it is without types; `type_mapping`: whether the file
+// asks for them in there.
+std::string FileFingerprint(const DocumentTree& tree, const std::string& index_body,
+                            bool type_mapping);
+
 }  // namespace schema

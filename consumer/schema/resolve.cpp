@@ -102,6 +102,8 @@ DocumentTree DocumentResolver::Resolve() && {
   CheckDestinations(document_, tree_, findings_);
   tree_.index_body = IndexBody(document_, tree_, TypeFields());
   tree_.fingerprint = Fingerprint(tree_);
+  tree_.file_fingerprint =
+      FileFingerprint(tree_, IndexBody(document_, tree_, {}), document_.type_mapping);
   return std::move(tree_);
 }
 
@@ -116,6 +118,7 @@ uint32_t DocumentResolver::AddNode(const NodeSpec& spec, int32_t parent,
   node.parent = parent;
   node.table = spec.table;
   node.label = std::move(label);
+  node.all_columns = spec.TakesAllColumns();
   node.type = spec.type;
   node.variant = spec.variant;
   NodeKeys keys;

@@ -95,6 +95,7 @@ struct Node {
   RelationType type = RelationType::kOneToOne;
   Variant variant = Variant::kObject;
   std::vector<Column> columns;
+  bool all_columns = false;            // `columns` follows the table: the file names none
   std::vector<std::string> key;        // primary key columns, in key order
   std::vector<std::string> key_types;  // SQL names of their base types
   Link link;  // parent → this; empty when there is a junction, and on the root
@@ -177,6 +178,9 @@ struct DocumentTree {
   std::vector<EntryPoint> entries;  // [0] is the root
   std::string index_body;           // JSON text: {"settings": …, "mappings": …}
   std::string fingerprint;          // changes when documents or index body could differ
+  // Changes with the fingerprint, but not when only the tables changed: columns that belong to the
+  // document because "columns" names none, and types. Then the same index can be loaded again.
+  std::string file_fingerprint;
 };
 
 // Of all documents of one database: the union per table, tables in order of name.

@@ -68,6 +68,7 @@ class HttpTarget : public Target {
       const schema::DocumentTree& tree) override;
   base::Status Create(const schema::DocumentTree& tree, const model::SyncState& state) override;
   base::Status WriteState(const schema::DocumentTree& tree, const model::SyncState& state) override;
+  base::Status Extend(const schema::DocumentTree& tree) override;
   std::unique_ptr<Writer> NewWriter() override {
     std::lock_guard lock(mutex_);
     return std::make_unique<HttpWriter>(config_, trees_, require_alias_);
@@ -347,6 +348,30 @@ base::Status HttpTarget::WriteState(const schema::DocumentTree& tree,
   auto put = PutMeta(known->second.name, std::move(meta), state);
   if (!put) return std::move(put).error().While(doing);
   return {};
+}
+
+// Only of generations: a plain index is the user's, and never altered. What the engines do not
+// change in an index is the type of a field that is there.
+base::Status HttpTarget::Extend(const schema::DocumentTree& tree) {
+  std::lock_guard lock(mutex_);
+  const Json body = Json::parse(tree.index_body, nullptr, false);
+  if (!tree.alias || !body.is_object() || !body.contains("mappings")) return {};
+  Json mappings = body["mappings"];
+  mappings.erase("_meta");  // replaced as a whole, and ours is in there
+  auto generation = Resolve(tree);
+  if (!generation) return std::move(generation).error();
+  if (!*generation || mappings.empty()) return {};
+  const std::string path = fmt::format("/{}/_mapping", EscapePathPart((*generation)->name));
+  const std::string text = mappings.dump();
+  auto response = client_.Send({.method = "PUT", .path = path, .body = text});
+  if (!response) return std::move(response).error();
+  if (response->status == 200) return {};
+  if (response->status != 400) return Failure(*response);
+  return base::Refused(fmt::format(
+      "index {}: the engine does not take over the changed mapping: {}. To make the index anew, "
+      "run `pgsync-consumer teardown SCHEMA`, then `pgsync-consumer bootstrap --apply SCHEMA`, and "
+      "start again; or give the column back its type",
+      tree.index, ErrorWordsOf(response->body)));
 }
 
 base::Result<uint64_t> HttpTarget::Sweep(const schema::DocumentTree& tree, uint64_t version) {

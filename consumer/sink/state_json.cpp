@@ -20,26 +20,30 @@ model::LoadProgress LoadFrom(const Json& json) {
   load.done_above = json.at("done_above").get<std::vector<uint32_t>>();
   load.last_key_json = json.at("last_key").get<std::string>();
   load.documents = json.at("documents").get<uint64_t>();
+  load.sweep_below = json.value("sweep_below", uint64_t{0});
   return load;
 }
 
 }  // namespace
 
 std::string StateToJson(const model::SyncState& state) {
-  const Json json = {{"format", kFormat},
-                     {"fingerprint", state.fingerprint},
-                     {"system_identifier", state.system_identifier},
-                     {"database", state.database},
-                     {"slot", state.slot},
-                     {"applied", base::ToString(state.applied)},
-                     {"load",
-                      {{"complete", state.load.complete},
-                       {"plan", state.load.plan},
-                       {"chunks", state.load.chunks},
-                       {"done_below", state.load.done_below},
-                       {"done_above", state.load.done_above},
-                       {"last_key", state.load.last_key_json},
-                       {"documents", state.load.documents}}}};
+  Json json = {{"format", kFormat},
+               {"fingerprint", state.fingerprint},
+               {"system_identifier", state.system_identifier},
+               {"database", state.database},
+               {"slot", state.slot},
+               {"applied", base::ToString(state.applied)},
+               {"load",
+                {{"complete", state.load.complete},
+                 {"plan", state.load.plan},
+                 {"chunks", state.load.chunks},
+                 {"done_below", state.load.done_below},
+                 {"done_above", state.load.done_above},
+                 {"last_key", state.load.last_key_json},
+                 {"documents", state.load.documents}}}};
+  if (state.load.sweep_below > 0) json["load"]["sweep_below"] = state.load.sweep_below;
+  if (!state.file_fingerprint.empty()) json["file_fingerprint"] = state.file_fingerprint;
+  if (!state.shapes.empty()) json["shapes"] = Json::parse(state.shapes, nullptr, false);
   // Names of slots and databases can be in any encoding; a state that cannot be written would be
   // worse than a "?" in it.
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -65,6 +69,10 @@ base::Result<model::SyncState> ParseState(std::string_view json_text, std::strin
   try {
     model::SyncState state;
     state.fingerprint = json.at("fingerprint").get<std::string>();
+    state.file_fingerprint = json.value("file_fingerprint", "");
+    if (const auto shapes = json.find("shapes"); shapes != json.end() && shapes->is_object()) {
+      state.shapes = shapes->dump(-1, ' ', false, Json::error_handler_t::replace);
+    }
     state.system_identifier = json.at("system_identifier").get<std::string>();
     state.database = json.at("database").get<std::string>();
     state.slot = json.at("slot").get<std::string>();

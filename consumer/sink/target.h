@@ -71,6 +71,11 @@ class Target {
   virtual base::Status WriteState(const schema::DocumentTree& tree,
                                   const model::SyncState& state) = 0;
 
+  // Makes the index that is there ready for documents of this tree, before it is loaded again:
+  // takes over fields that tree.index_body has and it has not. kRefused with the remedy when it
+  // cannot. Targets without mappings have nothing to do.
+  virtual base::Status Extend(const schema::DocumentTree&) { return {}; }
+
   // REQUIRES: ReadState found a state, or Create succeeded.
   virtual std::unique_ptr<Writer> NewWriter() = 0;
 

@@ -1,0 +1,196 @@
+#include "consumer/app/index_state.h"
+
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "consumer/app/table_shapes.h"
+#include "consumer/assemble/snapshot.h"
+#include "consumer/source/slot.h"
+
+namespace app {
+namespace {
+
+using base::Result;
+using base::Status;
+
+constexpr char kLoadAnew[] =
+    "To load it anew, run `pgsync-consumer teardown SCHEMA`, then `pgsync-consumer bootstrap "
+    "--apply SCHEMA`, and start again";
+
+// Is it the index of this pipeline, and of this time?
+Status CheckState(const schema::DocumentTree& tree, const model::SyncState& state,
+                  const Origin& origin) {
+  const auto refused = [&](std::string what) -> Status {
+    return base::Refused(fmt::format("index {}: {}", tree.index, what));
+  };
+  if (state.system_identifier != origin.system_identifier) {
+    return refused(
+        fmt::format("it was filled from another PostgreSQL server (system identifier {}, this one "
+                    "is {}). Check "
+                    "PG_HOST and PG_PORT. {}",
+                    state.system_identifier, origin.system_identifier, kLoadAnew));
+  }
+  if (state.database != origin.database) {
+    return refused(
+        fmt::format("it was filled from database \"{}\", the schema file says \"{}\". {}",
+                    state.database, origin.database, kLoadAnew));
+  }
+  if (state.slot != origin.slot) {
+    return refused(fmt::format(
+        "it is kept by slot \"{}\", this run uses \"{}\". Use --slot {}, or choose another index "
+        "name. {}",
+        state.slot, origin.slot, state.slot, kLoadAnew));
+  }
+  if (state.applied < origin.confirmed) {
+    return refused(fmt::format(
+        "it is older than its slot: it holds changes up to {}, but slot \"{}\" has given away all "
+        "WAL before {}. It was restored from a backup, or the slot was moved or made anew. {}",
+        base::ToString(state.applied), origin.slot, base::ToString(origin.confirmed), kLoadAnew));
+  }
+  return {};
+}
+
+// A position that the server has not reached would be acknowledged, and everything up to it
+// skipped. Asked after the states were read: while WAL flows they advance.
+Status CheckNotAhead(pg::Connection& connection, const std::vector<schema::DocumentTree>& trees,
+                     const std::vector<std::optional<model::SyncState>>& states) {
+  auto wal_end = source::CurrentWalLsn(connection);
+  if (!wal_end) return wal_end.error();
+  for (size_t i = 0; i < states.size(); ++i) {
+    if (!states[i] || states[i]->applied <= *wal_end) continue;
+    return base::Refused(fmt::format(
+        "index {}: it is ahead of its database: it holds changes up to {}, but the server's WAL "
+        "ends at {}. The database was restored from a backup. {}",
+        trees[i].index, base::ToString(states[i]->applied), base::ToString(*wal_end), kLoadAnew));
+  }
+  return {};
+}
+
+// Every document that the tables have will be written at a higher version than this.
+Result<uint64_t> VersionNow(pg::Connection& connection) {
+  auto rows = connection.Query("SELECT pg_current_snapshot()");
+  if (!rows) return std::move(rows).error();
+  auto snapshot = assemble::Snapshot::Parse(rows->Cell(0, 0));
+  if (!snapshot) return std::move(snapshot).error();
+  return snapshot->Version();
+}
+
+Status CheckLogged(const std::string& shapes) {
+  for (const std::string& table : UnloggedTables(shapes)) {
+    return base::Refused(fmt::format(
+        "{}: the table is unlogged: its changes are not in the WAL; remedy: ALTER TABLE "
+        "{} SET LOGGED;",
+        table, table));
+  }
+  return {};
+}
+
+// In place: the documents that are there stay until they are written again, beside the stream.
+Status LoadAgain(pg::Connection& connection, sink::Target& target, const schema::DocumentTree& tree,
+                 const Verdict& verdict, model::SyncState* state, base::Logger& log) {
+  if (verdict.rows && !tree.versioned) {
+    return base::Refused(fmt::format(
+        "index {}: {}; with \"version\": false nobody can tell documents of before from those of "
+        "after. {}",
+        tree.index, verdict.reasons, kLoadAnew));
+  }
+  if (auto extended = target.Extend(tree); !extended) return extended;
+  auto version = VersionNow(connection);
+  if (!version) return std::move(version).error();
+  state->load = {};
+  if (tree.versioned) state->load.sweep_below = *version;
+  log.Warning("run", fmt::format("index {}: {}; its documents are loaded again", tree.index,
+                                 verdict.reasons));
+  return {};
+}
+
+}  // namespace
+
+Result<Verdict> JudgeSchema(pg::Connection& connection, const schema::DocumentTree& tree,
+                            const std::string& shapes, const model::SyncState& state) {
+  Verdict verdict;
+  ShapeChange change;
+  if (!state.shapes.empty()) change = CompareShapes(state.shapes, shapes);
+  if (!change.new_partitions.empty()) {
+    auto filled = AnyHasRows(connection, change.new_partitions);
+    if (!filled) return std::move(filled).error();
+    if (*filled) change.reasons.push_back("a partition with rows was attached");
+    change.rows |= *filled;
+  }
+  if (state.fingerprint != tree.fingerprint) {
+    if (state.file_fingerprint != tree.file_fingerprint) {
+      verdict.keep = Keep::kRefused;
+      return verdict;
+    }
+    change.documents = true;
+    if (change.reasons.empty()) change.reasons.push_back("columns of its tables changed");
+  }
+  if (!change.documents && !change.rows) return verdict;
+  verdict.keep = Keep::kLoadAgain;
+  verdict.rows = change.rows;
+  verdict.reasons = fmt::format("{}", fmt::join(change.reasons, "; "));
+  return verdict;
+}
+
+Result<std::vector<model::SyncState>> PrepareStates(pg::Connection& connection,
+                                                    sink::Target& target,
+                                                    const std::vector<schema::DocumentTree>& trees,
+                                                    const std::vector<std::string>& shapes,
+                                                    const Origin& origin, base::Logger& log) {
+  // All are looked at before any is changed.
+  std::vector<std::optional<model::SyncState>> stored;
+  for (size_t i = 0; i < trees.size(); ++i) {
+    if (auto logged = CheckLogged(shapes[i]); !logged) return logged.error();
+    auto state = target.ReadState(trees[i]);
+    if (!state) return state.error();
+    if (*state) {
+      if (auto status = CheckState(trees[i], **state, origin); !status) return status.error();
+    }
+    stored.push_back(std::move(*state));
+  }
+  if (auto status = CheckNotAhead(connection, trees, stored); !status) return status.error();
+
+  std::vector<model::SyncState> states;
+  for (size_t i = 0; i < trees.size(); ++i) {
+    const schema::DocumentTree& tree = trees[i];
+    model::SyncState state;
+    state.system_identifier = origin.system_identifier;
+    state.database = origin.database;
+    state.slot = origin.slot;
+    state.applied = origin.confirmed;
+    if (stored[i]) {
+      state = *stored[i];
+      auto verdict = JudgeSchema(connection, tree, shapes[i], state);
+      if (!verdict) return std::move(verdict).error();
+      if (verdict->keep == Keep::kRefused) {
+        return base::Refused(
+            fmt::format("index {}: the schema file, or the tables behind it, changed since it was "
+                        "made, so old and new documents would mix. {}",
+                        tree.index, kLoadAnew));
+      }
+      if (verdict->keep == Keep::kLoadAgain) {
+        auto again = LoadAgain(connection, target, tree, *verdict, &state, log);
+        if (!again) return again.error();
+      }
+    }
+    state.fingerprint = tree.fingerprint;
+    state.file_fingerprint = tree.file_fingerprint;
+    state.shapes = shapes[i];
+    if (!stored[i]) {
+      if (auto status = target.Create(tree, state); !status) {
+        return std::move(status).error().While("creating index " + tree.index);
+      }
+      log.Info("run", fmt::format("index {} created; it will be loaded", tree.index));
+    } else if (state != *stored[i]) {
+      if (auto status = target.WriteState(tree, state); !status) {
+        return std::move(status).error().While("recording the state of index " + tree.index);
+      }
+    }
+    states.push_back(std::move(state));
+  }
+  return states;
+}
+
+}  // namespace app

@@ -1,0 +1,45 @@
+// Index states: does each index hold what this pipeline may go on from (design D6)? One that is not
+// there is created and will be loaded; one whose tables changed so that its documents cannot be
+// kept up by row changes is loaded again in place; one that is another's, or of another time, or
+// asked for otherwise by the file, is refused.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "consumer/base/log.h"
+#include "consumer/base/lsn.h"
+#include "consumer/base/result.h"
+#include "consumer/model/sync_state.h"
+#include "consumer/pg/connection.h"
+#include "consumer/schema/tree.h"
+#include "consumer/sink/target.h"
+
+namespace app {
+
+// Where the changes come from.
+struct Origin {
+  std::string system_identifier;
+  std::string database;
+  std::string slot;
+  base::Lsn confirmed;
+};
+
+// What becomes of an index that is there.
+enum class Keep : uint8_t { kGoesOn, kLoadAgain, kRefused };
+struct Verdict {
+  Keep keep = Keep::kGoesOn;
+  bool rows = false;    // rows may have come or gone unseen
+  std::string reasons;  // for people
+};
+// `shapes`: of the tree's tables, as they are now. Asks the database only about new partitions.
+base::Result<Verdict> JudgeSchema(pg::Connection& connection, const schema::DocumentTree& tree,
+                                  const std::string& shapes, const model::SyncState& state);
+
+// The states of all indexes, one per tree, stored in the target where they are new.
+base::Result<std::vector<model::SyncState>> PrepareStates(
+    pg::Connection& connection, sink::Target& target,
+    const std::vector<schema::DocumentTree>& trees, const std::vector<std::string>& shapes,
+    const Origin& origin, base::Logger& log);
+
+}  // namespace app
