@@ -80,8 +80,11 @@ base::Status AffectedRoots::Collect(const RowChange& change, std::vector<model::
     if (change.kind == RowChange::Kind::kDelete && !has_old) {
       return IdentityTooWeak(relation, relation.columns[use.columns.front()].name);
     }
-    // An UPDATE without an old row left all identity columns alone, and preflight saw to it that
-    // ours are among them.
+    // An UPDATE without an old row left all identity columns alone. Ours were among them when the
+    // daemon started; whether they were when the row was written, the relation says.
+    if (change.kind == RowChange::Kind::kUpdate && !has_old && use.outside_identity) {
+      return IdentityTooWeak(relation, relation.columns[*use.outside_identity].name);
+    }
     if (has_old) {
       if (auto status = touch(change.old_row, nullptr); !status) return status;
     }
@@ -122,7 +125,7 @@ base::Result<const AffectedRoots::Binding*> AffectedRoots::Bind(
   for (const schema::DocumentTree& tree : trees_) {
     for (const schema::EntryPoint& entry : tree.entries) {
       if (entry.table != name) continue;
-      Use use{tree.number, entry.id, entry.carried, {}};
+      Use use{tree.number, entry.id, entry.carried, {}, {}};
       for (const std::string& column : entry.columns) {
         const auto at =
             std::find_if(relation->columns.begin(), relation->columns.end(),
@@ -135,6 +138,10 @@ base::Result<const AffectedRoots::Binding*> AffectedRoots::Bind(
         }
         use.columns.push_back(static_cast<size_t>(at - relation->columns.begin()));
       }
+      const auto outside = std::find_if(use.columns.begin(), use.columns.end(), [&](size_t column) {
+        return !relation->columns[column].in_identity;
+      });
+      if (outside != use.columns.end()) use.outside_identity = *outside;
       binding.uses.push_back(std::move(use));
     }
   }

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -37,6 +38,7 @@ class AffectedRoots {
     uint32_t entry;
     size_t carried;               // the last ones of `columns` that may be NULL
     std::vector<size_t> columns;  // positions in the relation, one per column of the entry point
+    std::optional<size_t> outside_identity;  // one of `columns` whose old value the WAL may lack
   };
   struct Binding {
     std::shared_ptr<const model::Relation> relation;  // keeps the key of the map alive
