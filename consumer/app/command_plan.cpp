@@ -84,9 +84,9 @@ void PrintActions(const Config& config, const ResolvedSchema& resolved, pg::Conn
       fmt::print("run makes it{} and loads {}\n", tree.alias ? " behind an alias" : "",
                  schema::ToString(tree.nodes[0].table));
     } else if ((*state)->fingerprint != tree.fingerprint) {
-      fmt::print((*state)->file_fingerprint == tree.file_fingerprint
-                     ? "its tables changed, run loads it again in place\n"
-                     : "was made by another schema; run refuses it\n");
+      const bool same_file = (*state)->file_fingerprint == tree.file_fingerprint;
+      fmt::print("{}\n", same_file ? "its tables changed, run loads it again in place"
+                                   : "was made by another schema; run refuses it");
     } else if ((*state)->load.complete) {
       fmt::print("exists, run goes on from {}\n", base::ToString((*state)->applied));
     } else {
