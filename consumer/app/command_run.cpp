@@ -65,6 +65,7 @@ PipelineSettings SettingsOf(const Config& config, const ResolvedSchema& schema) 
   settings.bulk_bytes = std::min(settings.bulk_bytes, config.target.http.max_bulk_bytes);
   settings.spool.memory_bytes = config.spool_memory_bytes;
   settings.spool.directory = config.spool_directory;
+  settings.developer = config.developer;
   settings.once = config.once;
   settings.log_interval = config.log_interval;
   return settings;

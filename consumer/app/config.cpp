@@ -409,7 +409,9 @@ base::Status ReadSizes(const Arguments& arguments, const Environment& environmen
     if (!number) return std::move(number).error();
     *size.field = static_cast<int>(*number);
   }
-  return {};
+  auto developer = ParseDeveloper(environment.Get("PGSYNC_DEVELOPER").value_or(""));
+  if (developer) config->developer = *developer;
+  return developer ? base::Status() : base::Status(developer.error());
 }
 
 base::Status ReadSpool(const Arguments& arguments, const Environment& environment, Config* config) {

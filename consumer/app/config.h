@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "consumer/app/developer.h"
 #include "consumer/app/environment.h"
 #include "consumer/base/log.h"
 #include "consumer/base/result.h"
@@ -83,6 +84,8 @@ struct Config {
   // Transactions in progress wait for their end in memory, beyond that in files of this directory.
   size_t spool_memory_bytes = 64u << 20;
   std::string spool_directory;
+
+  DeveloperSettings developer;
 
   std::optional<ListenAddress> http;  // metrics and status page; absent = off
   base::LogFormat log_format = base::LogFormat::kText;

@@ -28,8 +28,6 @@ using std::chrono::steady_clock;
 
 constexpr milliseconds kTick{50};
 constexpr milliseconds kOpenPoll{5};
-// Recording a position costs the engines a cluster state update, so it is not done for every batch.
-constexpr milliseconds kRecordInterval{1000};
 // SIGTERM is answered within 5 s: what workers have in hand gets this long, the rest is read again
 // after the restart.
 constexpr milliseconds kDrainPatience{3500};
@@ -148,7 +146,8 @@ class Recorder {
     }
     const bool news = *low > recorded_ || revision != revision_;
     const auto now = steady_clock::now();
-    if (!news || (!now_at_once && now - last_ < kRecordInterval)) return {};
+    const auto interval = context_.settings.developer.record_interval;
+    if (!news || (!now_at_once && now - last_ < interval)) return {};
     for (size_t i = 0; i < states_.size(); ++i) {
       // An index that is ahead of the others keeps its position; it never goes back.
       states_[i].applied = std::max(states_[i].applied, *low);

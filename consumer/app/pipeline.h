@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "consumer/app/build_fence.h"
+#include "consumer/app/developer.h"
 #include "consumer/app/load_board.h"
 #include "consumer/base/log.h"
 #include "consumer/base/lsn.h"
@@ -44,6 +45,7 @@ struct PipelineSettings {
   uint32_t keys_per_chunk = 5000;  // roots built in one snapshot
   size_t bulk_bytes = 5u << 20;
   spool::Limits spool;
+  DeveloperSettings developer;
   bool once = false;
   std::chrono::milliseconds log_interval{10000};
   // Set when the drain is there to begin again: then a process that has to be ended by force has

@@ -17,6 +17,8 @@ namespace app {
 
 using base::Result;
 
+constexpr int kTriesToResolve = 10;
+
 Result<schema::SchemaFile> ReadSchemaFile(const Config& config) {
   const std::string& path = config.schema_path;
   std::ifstream file(path, std::ios::binary);
@@ -88,9 +90,18 @@ Result<ResolvedSchema> LoadResolvedSchema(const Config& config) {
   if (!file) return file.error();
   if (config.print_file_findings) PrintFindings(file->findings());
   if (!file->ok()) return faulty(file->findings());
-  auto connection = Connect(config, *file);
-  if (!connection) return connection.error();
-  auto resolved = ResolveSchema(config, *file, *connection);
+  const auto resolve = [&]() -> Result<ResolvedSchema> {
+    auto connection = Connect(config, *file);
+    if (!connection) return connection.error();
+    return ResolveSchema(config, *file, *connection);
+  };
+  auto resolved = resolve();
+  // Asking about expressions locks several tables, as does TRUNCATE: one of the two is chosen when
+  // they wait for each other.
+  for (int tries = 1; tries < kTriesToResolve && !resolved; ++tries) {
+    if (resolved.error().kind != base::ErrorKind::kRetry) break;
+    resolved = resolve();
+  }
   if (!resolved) return resolved.error();
   PrintFindings(resolved->findings);
   if (schema::HasErrors(resolved->findings)) return faulty(resolved->findings);
@@ -121,8 +132,11 @@ std::unique_ptr<sink::Target> MakeTarget(const Config& config,
 
 std::unique_ptr<queue::Queue> MakeQueue(const Config& config, const std::string& system_identifier,
                                         const std::string& slot) {
-  if (config.queue.in_memory) return queue::MakeMemoryQueue(queue::Limits{});
-  return queue::MakeRedisQueue(config.queue.redis, system_identifier, slot, queue::Limits{});
+  auto made = config.queue.in_memory ? queue::MakeMemoryQueue(queue::Limits{})
+                                     : queue::MakeRedisQueue(config.queue.redis, system_identifier,
+                                                             slot, queue::Limits{});
+  const uint32_t shuffle = config.developer.shuffle;
+  return shuffle == 0 ? std::move(made) : queue::MakeShuffledQueue(std::move(made), shuffle);
 }
 
 }  // namespace app

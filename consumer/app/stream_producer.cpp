@@ -16,7 +16,6 @@ using base::Status;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr size_t kBatchBytes = 256 * 1024;
 constexpr milliseconds kFeedbackInterval{5000};
 constexpr milliseconds kIdleWait{100};
 constexpr milliseconds kStatisticsInterval{10000};
@@ -115,7 +114,8 @@ Status StreamProducer::Session() {
   context_.log.Info("source", fmt::format("streaming slot \"{}\" from {}", context_.settings.slot,
                                           base::ToString(*start)));
   context_.producer.Advance(*start);
-  BatchCollector collector(context_.trees, *start, kBatchBytes, context_.settings.spool);
+  BatchCollector collector(context_.trees, *start, context_.settings.developer.batch_bytes,
+                           context_.settings.spool);
   const Status consumed = Consume(**stream, &collector);
   ShowSpool({});  // goes with the session: the server sends it again
   if (!consumed) {

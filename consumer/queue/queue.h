@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -96,6 +97,10 @@ struct Limits {
 };
 
 std::unique_ptr<Queue> MakeMemoryQueue(Limits limits);
+
+// For tests: the entries of `inner` in any order, some of them twice. A seed fixes what each worker
+// draws.
+std::unique_ptr<Queue> MakeShuffledQueue(std::unique_ptr<Queue> inner, uint32_t seed);
 
 struct RedisConfig {
   std::string host = "localhost";
