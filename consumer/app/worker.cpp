@@ -18,7 +18,6 @@ using base::Status;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr size_t kTakeBytes = 512 * 1024;
 constexpr milliseconds kTakeWait{200};
 // Half of the engines' index.gc_deletes, for which they remember the versions of deleted documents
 // (design D3).
@@ -52,7 +51,7 @@ Worker::Worker(PipelineContext context, const std::string& name)
 void Worker::Run() {
   base::Backoff backoff(milliseconds(50), milliseconds(5000));
   while (!context_.drain.Requested()) {
-    auto entries = consumer_->Take(kTakeBytes, kTakeWait);
+    auto entries = consumer_->Take(context_.settings.developer.take_bytes, kTakeWait);
     if (!entries) {
       // Lost or unreachable: the producer sees the same and starts again from the slot.
       if (!Passing(entries.error())) return context_.fail(std::move(entries).error());
