@@ -1,13 +1,15 @@
-// The queue inside one process: two lanes under one mutex. Batches stay as they are, so their size
-// is an upper bound of the packed size and not measured by packing. Lost with the process, which is
-// as good as a lost Redis: the slot has it all.
+// The queue inside one process: two lanes under one mutex. Batches wait in packed form, which takes
+// a seventh of their memory, so that the limits are what the process needs. Lost with the process,
+// which is as good as a lost Redis: the slot has it all.
 #include <algorithm>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "consumer/progress/ack_tracker.h"
@@ -21,9 +23,11 @@ using Clock = std::chrono::steady_clock;
 
 struct Waiting {
   std::string id;
-  size_t bytes = 0;
   progress::AckTracker::Ticket ticket = 0;  // stream lane only
-  model::Batch batch;
+  // Shared with a taker that unpacks it while somebody drops the queue.
+  std::shared_ptr<const std::string> packed;
+
+  size_t bytes() const { return packed->size(); }
 };
 
 struct LaneState {
@@ -34,7 +38,7 @@ struct LaneState {
 struct Taken {
   Lane lane = Lane::kStream;
   const void* taker = nullptr;  // the Consumer; compared, never followed
-  Waiting entry;                // with its batch: a taker that goes away undone gives it back
+  Waiting entry;                // a taker that goes away undone gives it back
 };
 
 // What producer and consumers share. Owned by the MemoryQueue, which outlives them.
@@ -76,20 +80,29 @@ class MemoryProducer : public Producer {
   }
 
   base::Result<bool> TryAdd(Lane lane, const model::Batch& batch) override {
-    const size_t bytes = wire::PackedSizeBound(batch);
+    const size_t bound = wire::PackedSizeBound(batch);
+    {
+      std::lock_guard lock(shared_->mutex);
+      if (!Owns()) return TakenOver();
+      const LaneState& state = shared_->Of(lane);
+      if (state.entries > 0 && state.bytes + bound > shared_->LimitOf(lane)) return false;
+    }
+    // Meanwhile the lane can only become emptier: each has one thread that adds.
+    std::string bytes = wire::PackBatch(batch);
+    bytes.shrink_to_fit();
+    auto packed = std::make_shared<const std::string>(std::move(bytes));
     {
       std::lock_guard lock(shared_->mutex);
       if (!Owns()) return TakenOver();
       LaneState& state = shared_->Of(lane);
-      if (state.entries > 0 && state.bytes + bytes > shared_->LimitOf(lane)) return false;
-      Waiting entry{std::to_string(shared_->next_id++), bytes, 0, batch};
+      Waiting entry{std::to_string(shared_->next_id++), 0, std::move(packed)};
+      state.bytes += entry.bytes();
       if (lane == Lane::kStream) {
         entry.ticket = shared_->acks.Enter(batch.floor);
         shared_->read_through = std::max(shared_->read_through, batch.complete_through);
       }
       state.waiting.push_back(std::move(entry));
       ++state.entries;
-      state.bytes += bytes;
     }
     shared_->added.notify_one();
     return true;
@@ -157,25 +170,12 @@ class MemoryConsumer : public Consumer {
   }
 
   base::Result<std::vector<Entry>> Take(size_t max_bytes, std::chrono::milliseconds wait) override {
-    std::unique_lock lock(shared_->mutex);
-    shared_->added.wait_until(lock, Clock::now() + wait, [this] {
-      return !shared_->stream.waiting.empty() || !shared_->load.waiting.empty();
-    });
-    const Lane lane = shared_->stream.waiting.empty() ? Lane::kLoad : Lane::kStream;
-    std::deque<Waiting>& waiting = shared_->Of(lane).waiting;
+    const std::vector<Packed> taken = TakePacked(max_bytes, wait);
     std::vector<Entry> entries;
-    size_t bytes = 0;
-    // A range of the load is much work in few bytes: one at a time, so that all workers get some
-    // and changes overtake them.
-    const size_t most = lane == Lane::kLoad ? 1 : SIZE_MAX;
-    while (!waiting.empty() && entries.size() < most &&
-           (entries.empty() || bytes + waiting.front().bytes <= max_bytes)) {
-      Waiting& next = waiting.front();
-      bytes += next.bytes;
-      entries.push_back({lane, next.id, next.batch});
-      std::string id = next.id;
-      shared_->taken.emplace(std::move(id), Taken{lane, this, std::move(next)});
-      waiting.pop_front();
+    for (const auto& [lane, id, packed] : taken) {
+      auto batch = wire::UnpackBatch(*packed);
+      if (!batch) return std::move(batch).error();
+      entries.push_back({lane, id, std::move(*batch)});
     }
     return entries;
   }
@@ -187,7 +187,7 @@ class MemoryConsumer : public Consumer {
       if (taken == shared_->taken.end()) continue;
       LaneState& state = shared_->Of(taken->second.lane);
       --state.entries;
-      state.bytes -= taken->second.entry.bytes;
+      state.bytes -= taken->second.entry.bytes();
       if (taken->second.lane == Lane::kStream) shared_->acks.Finish(taken->second.entry.ticket);
       shared_->taken.erase(taken);
     }
@@ -195,6 +195,36 @@ class MemoryConsumer : public Consumer {
   }
 
  private:
+  struct Packed {
+    Lane lane;
+    std::string id;
+    std::shared_ptr<const std::string> bytes;
+  };
+
+  std::vector<Packed> TakePacked(size_t max_bytes, std::chrono::milliseconds wait) {
+    std::unique_lock lock(shared_->mutex);
+    shared_->added.wait_until(lock, Clock::now() + wait, [this] {
+      return !shared_->stream.waiting.empty() || !shared_->load.waiting.empty();
+    });
+    const Lane lane = shared_->stream.waiting.empty() ? Lane::kLoad : Lane::kStream;
+    std::deque<Waiting>& waiting = shared_->Of(lane).waiting;
+    std::vector<Packed> entries;
+    size_t bytes = 0;
+    // A range of the load is much work in few bytes: one at a time, so that all workers get some
+    // and changes overtake them.
+    const size_t most = lane == Lane::kLoad ? 1 : SIZE_MAX;
+    while (!waiting.empty() && entries.size() < most &&
+           (entries.empty() || bytes + waiting.front().bytes() <= max_bytes)) {
+      Waiting& next = waiting.front();
+      bytes += next.bytes();
+      entries.push_back({lane, next.id, next.packed});
+      std::string id = next.id;
+      shared_->taken.emplace(std::move(id), Taken{lane, this, std::move(next)});
+      waiting.pop_front();
+    }
+    return entries;
+  }
+
   Shared* const shared_;
 };
 
