@@ -15,6 +15,17 @@ SLOT = "ours"
 
 
 class Bench(BenchServer):
+    """`queue` is memory or redis: a private server, as empty before every measurement as after it."""
+
+    def __init__(self, consumer, plugin_dir, with_peer=False, queue="memory"):
+        super().__init__(consumer, plugin_dir, with_peer, queue == "redis")
+
+    def queue_url(self):
+        if not self.with_redis:
+            return "memory:"
+        self.redis.flushall()
+        return self.redis.url
+
     # ---- changes ----
     def make(self, workload, database):
         """Tables, and a slot that has seen them."""
@@ -49,7 +60,7 @@ class Bench(BenchServer):
     # ---- our side ----
     def once(self, workload, database, target, log):
         with open(log, "w") as f:
-            return self.measured([program.binary(), "run", "--once", "--target", target, "--queue", "memory:", "--slot", SLOT, "--log-format",
+            return self.measured([program.binary(), "run", "--once", "--target", target, "--queue", self.queue_url(), "--slot", SLOT, "--log-format",
                                   "json", self.schema(workload, database)], self.environment(), stdout=f, stderr=f)
 
     def load(self, workload, database):

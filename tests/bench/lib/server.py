@@ -60,9 +60,10 @@ def title_of(pid):
 class BenchServer:
     """Owns the server and its directory: a context manager that leaves nothing behind."""
 
-    def __init__(self, consumer, plugin_dir, with_peer):
+    def __init__(self, consumer, plugin_dir, with_peer, with_redis=False):
         os.environ["PGSYNC_CONSUMER"], os.environ["PGSYNC_PLUGIN_DIR"] = str(consumer), str(plugin_dir)
         self.python = run([PEER / "venv"], timeout=900).strip() if with_peer else None
+        self.with_redis = with_redis
         self.home = pathlib.Path(tempfile.mkdtemp(prefix="pgsync-bench."))
         self.home.chmod(0o755)
         self.server = self.redis = None
@@ -72,8 +73,8 @@ class BenchServer:
             self.server = PostgresServer(self.home / "server", settings={
                 "autovacuum": "off", "synchronous_commit": "off", "shared_buffers": "1GB", "checkpoint_timeout": "1d",
                 "max_wal_size": "200GB"}).start()
-            if self.python:
-                self.redis = RedisServer(self.home / "redis").start()  # PGSync wants one, also when it does not use it
+            if self.python or self.with_redis:  # PGSync wants one, also when it does not use it
+                self.redis = RedisServer(self.home / "redis").start()
         except BaseException:
             self.__exit__()
             raise
