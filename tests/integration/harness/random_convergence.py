@@ -38,6 +38,9 @@ class Plan:
         self.keys_per_chunk = rng.choice([1, 2, 3, 7, 30, 5000])
         self.rows_per_chunk = rng.choice([1, 3, 10, 20480])
         self.spool_memory = rng.choice([0, 64])
+        self.batch_bytes = rng.choice([1, 100, 1000, 262144])
+        self.take_bytes = rng.choice([1, 100, 1000, 524288])
+        self.shuffle = rng.choice([0, rng.randrange(1, 1 << 31)])
         self.start_late = rng.random() < 0.3  # the daemon starts when the writers are at work
         # At which share of the transactions what happens.
         self.faults = [(rng.random(), rng.choice(["kill -9", "kill -9", "SIGTERM", "flush", "walsender"]))] if rng.random() < 0.3 else []
@@ -77,8 +80,9 @@ class Runner(random_case.Runner):
             self.server.rows(DATABASE, f"ROLLBACK PREPARED '{gid}'")
         super().clear()
 
-    def run(self, case, before_end=None, spoil=None):
-        """Returns None, or the Problem. `before_end(self)` is called when all is confirmed, `spoil(target)` when the daemon has ended."""
+    def run(self, case, replays=(), spoil=None):
+        """Returns None, or the Problem. `replays`: for each, the stream is read again from its beginning, up to that share of it.
+        `spoil(self, case)` is called when the daemon has ended."""
         self.folder = self.dir / "case"
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir()
@@ -95,13 +99,15 @@ class Runner(random_case.Runner):
         if done.status:
             return Problem("exit of bootstrap", f"bootstrap ended with {done.status}: {random_case.lines_of_error(done.output)}")
         self.slot = self.server.value(DATABASE, "SELECT slot_name FROM pg_replication_slots WHERE database = current_database()")
+        if replays:
+            self.server.rows(DATABASE, "SELECT pg_copy_logical_replication_slot(%s, 'beginning')", (self.slot,))
         try:
-            return self.follow(case, before_end, spoil)
+            return self.follow(case, replays, spoil)
         finally:
             if self.daemon:
                 self.daemon.end()
 
-    def follow(self, case, before_end, spoil):
+    def follow(self, case, replays, spoil):
         sessions = case.sessions
         if sessions is None:
             sessions = [[{"isolation": "READ COMMITTED", "guarded": True, "steps": [s for s in t if s != "ROLLBACK"], "later": 0,
@@ -118,20 +124,22 @@ class Runner(random_case.Runner):
                 self.fault(fault)
             writers.join()
             position = self.server.wal_position()
-            if before_end:
-                before_end(self)
             self.wait_confirmed(position)
             status = self.daemon.terminate()
+            self.replayed = 0
+            for share in replays if not status else ():
+                status = self.replay(share, position)
             if status:
-                return Problem(f"exit {status}", f"SIGTERM was answered with {status}: {random_case.lines_of_error(self.daemon.text())}")
+                return Problem(f"exit {status}", f"SIGTERM was answered with {status}: {self.daemon.text()[-400:]}")
         except (AssertionError, TimeoutError) as e:  # it crashed, gave up, or does not come to an end
             lines = str(e).splitlines()
-            return Problem("end of run: " + lines[0][:60], f"{lines[0]}\n{random_case.lines_of_error(self.daemon.text() if self.daemon else '')}")
+            last = [line for line in self.daemon.text().splitlines() if line.strip()][-4:] if self.daemon else []
+            return Problem("end of run: " + lines[0][:60], "\n".join([lines[0], *last]))
         finally:
             self.history = writers.script()
             self.committed = writers.committed
         if spoil:
-            spoil(self.target)
+            spoil(self, case)
         self.transactions += writers.ended
         self.changes += writers.accepted
         self.faults += len(self.plan.faults)
@@ -140,13 +148,21 @@ class Runner(random_case.Runner):
         return self.judge(case)
 
     def environment(self):
-        extra = {"FILTER_CHUNK_SIZE": self.plan.keys_per_chunk, "BLOCK_SIZE": self.plan.rows_per_chunk, "LOG_INTERVAL": 60, "TMPDIR": self.folder}
+        developer = f"batch_bytes={self.plan.batch_bytes} take_bytes={self.plan.take_bytes} shuffle={self.plan.shuffle} record_ms=30"
+        extra = {"PGSYNC_DEVELOPER": developer, "FILTER_CHUNK_SIZE": self.plan.keys_per_chunk, "BLOCK_SIZE": self.plan.rows_per_chunk, "LOG_INTERVAL": 60, "TMPDIR": self.folder}
         return program.environment(self.server, extra)
 
     def start(self):
-        self.daemon = program.Consumer(["run", *self.options], self.environment(), self.folder, self.folder / "consumer.log").start()
+        self.daemon = program.Consumer(["run", *self.options], self.environment(), self.folder, self.folder / "consumer.log")
+        seen = self.streams()
+        self.daemon.start()
+        self.is_up = lambda: self.daemon.must_run() and self.streams() > seen
+
+    def streams(self):
+        return self.daemon.text().count("streaming slot") if self.daemon.log.exists() else 0
 
     def fault(self, kind):
+        wait_for("the daemon to stream", self.is_up)
         if kind == "kill -9":
             self.daemon.kill9()
             self.start()
@@ -158,6 +174,31 @@ class Runner(random_case.Runner):
             self.redis.flushall()
         else:
             self.server.rows("postgres", "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active")
+
+    def replay(self, share, position):
+        """The stream once more into the same documents, from the beginning up to a share of it. Returns the exit status."""
+        start = self.server.value(DATABASE, "SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = 'beginning'")
+        self.server.rows(DATABASE, "SELECT pg_drop_replication_slot(%s)", (self.slot,))
+        self.server.rows(DATABASE, "SELECT pg_copy_logical_replication_slot('beginning', %s)", (self.slot,))
+        self.target.go_back(start)
+        self.redis.flushall()
+        first = self.server.confirmed(self.slot)
+        assert first < position
+        self.plan.shuffle += self.plan.shuffle > 0
+        self.start()
+        end = first + int(share * int(position - first))
+        self.wait_confirmed(end)
+        self.replayed += end - first
+        if share == 1:
+            return self.daemon.terminate()
+        self.daemon.kill9()
+        self.wait_free()
+        return 0
+
+    def wait_free(self):
+        """Until the walsender of a daemon that was killed has noticed."""
+        active = "SELECT bool_or(active) FROM pg_replication_slots WHERE database = current_database()"
+        wait_for("the slot to be free", lambda: not self.server.value(DATABASE, active))
 
     def wait_confirmed(self, position, timeout=60):
         def reached():

@@ -57,6 +57,12 @@ class SqliteTarget:
     def indexes_loading(self):
         return [index for index, state in self._rows('SELECT "index", state FROM state') if not json.loads(state).get("load", {}).get("complete")]
 
+    def go_back(self, applied):
+        """States that it holds changes only up to a position: what comes after is read again."""
+        with sqlite3.connect(self.path, timeout=30) as c:
+            for index, state in c.execute('SELECT "index", state FROM state').fetchall():
+                c.execute('UPDATE state SET state = ? WHERE "index" = ?', (json.dumps({**json.loads(state), "applied": applied}), index))
+
     def search(self, words):
         return self._rows("SELECT count(*) FROM documents_fts WHERE documents_fts MATCH ?", (words,))[0][0]
 
