@@ -6,15 +6,19 @@ written into the failure's folder, and if the same transactions one after the ot
 """
 import json
 import random
+import re
 import shutil
+import urllib.request
 
 from . import consumer as program
 from . import random_case, random_database, random_oracle, random_schema, random_writers
 from .postgres import ROLE
-from .processes import wait_for
+from .processes import free_port, wait_for
 from .random_case import DATABASE, Problem, all_nodes, difference
 from .sqlite import SqliteTarget
+from .visibility import Lag
 
+LAG_SECONDS = 0.3
 ROW_LIMITS = [0, 1, 4, 8, 14, 20, 30]
 # Of the server: prepared transactions, transactions sent before they end, deadlocks that are noticed soon.
 SETTINGS = {"max_prepared_transactions": 40, "logical_decoding_work_mem": "'64kB'", "deadlock_timeout": "'30ms'", "autovacuum": "off"}
@@ -44,6 +48,7 @@ class Plan:
         self.start_late = rng.random() < 0.3  # the daemon starts when the writers are at work
         # At which share of the transactions what happens.
         self.faults = [(rng.random(), rng.choice(["kill -9", "kill -9", "SIGTERM", "flush", "walsender"]))] if rng.random() < 0.3 else []
+        self.late_commits = False  # nobody sees some commits for a while (visibility.py)
         for name, value in fixed.items():
             assert hasattr(self, name), name
             setattr(self, name, value)
@@ -72,7 +77,7 @@ class Runner(random_case.Runner):
         self.kept = random_case.KEPT_LOGS.with_name("convergence")
         shutil.rmtree(self.kept, ignore_errors=True)
         self.redis = redis
-        self.runs = self.faults = self.transactions = self.streamed = 0
+        self.runs = self.faults = self.transactions = self.streamed = self.late = self.invisible = 0
         self.history = ""
 
     def clear(self):
@@ -95,6 +100,9 @@ class Runner(random_case.Runner):
         self.plan, self.daemon, self.history, self.committed = case.plan, None, "", []
         words = ["schema.json", "--target", self.target.url, "--queue", "memory:" if self.plan.queue == "memory" else self.redis.url]
         self.options = [*words, "--workers", self.plan.workers, "--spool-memory", self.plan.spool_memory]
+        if self.plan.late_commits:
+            self.port = free_port()
+            self.options += ["--http", self.port]
         done = program.run(["bootstrap", "--apply", *words], self.environment(), self.folder, self.folder / "consumer.log", 60)
         if done.status:
             return Problem("exit of bootstrap", f"bootstrap ended with {done.status}: {random_case.lines_of_error(done.output)}")
@@ -112,7 +120,8 @@ class Runner(random_case.Runner):
         if sessions is None:
             sessions = [[{"isolation": "READ COMMITTED", "guarded": True, "steps": [s for s in t if s != "ROLLBACK"], "later": 0,
                           "end": "ROLLBACK" if t[-1:] == ["ROLLBACK"] else "COMMIT"} for t in case.changes]]
-        writers = random_writers.Writers(self.server, DATABASE, sessions)
+        commits = [["local" if (i + j) % 2 else "on" for j in range(len(s))] for i, s in enumerate(sessions)] if self.plan.late_commits else None
+        writers = random_writers.Writers(self.server, DATABASE, sessions, commits)
         try:
             if not self.plan.start_late:
                 self.start()
@@ -122,9 +131,13 @@ class Runner(random_case.Runner):
             for share, fault in self.plan.faults:
                 writers.wait_ended(int(share * writers.total()))
                 self.fault(fault)
+            if self.plan.late_commits:
+                self.delay_commits(writers)
             writers.join()
             position = self.server.wal_position()
             self.wait_confirmed(position)
+            if self.plan.late_commits:
+                self.invisible += self.invisible_snapshots()
             status = self.daemon.terminate()
             self.replayed = 0
             for share in replays if not status else ():
@@ -174,6 +187,23 @@ class Runner(random_case.Runner):
             self.redis.flushall()
         else:
             self.server.rows("postgres", "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active")
+
+    def delay_commits(self, writers):
+        """Until the writers have ended: no commit is seen until all of them wait, or one more of those that need not has ended."""
+        lag = Lag(self.server)
+        while writers.running():
+            lag.begin()
+            try:
+                ended = writers.ended
+                writers.wait_ended(ended + 2, LAG_SECONDS, must=False)
+                self.late += lag.waiting() - 1  # one is the lag's own
+            finally:
+                lag.end()
+
+    def invisible_snapshots(self):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=10) as answer:
+            found = re.search(r"^pgsync_build_invisible_total (\d+)", answer.read().decode(), re.M)
+        return int(found.group(1)) if found else 0
 
     def replay(self, share, position):
         """The stream once more into the same documents, from the beginning up to a share of it. Returns the exit status."""
