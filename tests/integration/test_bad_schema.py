@@ -1,10 +1,12 @@
 """What PostgreSQL has against the expressions of a schema file is told at their place, all at once, in its own words; good
 ones pass, whatever they are made of; nothing is left behind."""
 import json
+import threading
 
 import pytest
 
 from harness.postgres import ROLE
+from harness.processes import wait_for
 
 DATABASE = "expressions"
 
@@ -105,3 +107,21 @@ def test_missing_rights_are_named_with_their_remedy(world, postgres):
     assert lines(finished) == [
         f'error: schema.json[0].nodes.where: cannot be checked: permission denied to create temporary tables in database '
         f'"{DATABASE}"; run GRANT TEMPORARY ON DATABASE {DATABASE} TO {ROLE}']
+
+
+def test_a_deadlock_while_tables_are_looked_at_is_survived(world, scenario, postgres):
+    """Somebody locks the tables in another order, as TRUNCATE ... CASCADE may; it is we who are chosen, and ask once more."""
+    postgres.rows(DATABASE, f"ALTER ROLE {ROLE} IN DATABASE {DATABASE} SET deadlock_timeout = '2s'")
+    world({"table": "book", "where": "price > 0"}, {"table": "part", "where": "x > 0"}).expect(0)  # writes the file
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'part'::regclass"
+    with postgres.connect(DATABASE) as c, c.cursor() as cursor:
+        cursor.execute("SET deadlock_timeout = '60s'; BEGIN; LOCK TABLE part IN ACCESS EXCLUSIVE MODE")
+        done = []
+        thread = threading.Thread(target=lambda: done.append(scenario.command("preview", "--first", "1", target=False, queue=False)))
+        thread.start()
+        wait_for("our reader to have book, and to wait for part", lambda: postgres.value(DATABASE, waiting))
+        cursor.execute("LOCK TABLE book IN ACCESS EXCLUSIVE MODE")
+        cursor.execute("COMMIT")
+        thread.join(60)
+    done[0].expect(0)
+    assert postgres.value(DATABASE, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()") == 1
