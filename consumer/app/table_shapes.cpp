@@ -35,7 +35,8 @@ SELECT n.nspname, c.relname, json_build_object(
      FROM tree JOIN pg_catalog.pg_class p ON p.oid = tree.oid WHERE p.relkind <> 'p') END,
   'columns', (SELECT json_object_agg(a.attname, json_build_array(a.attnum, a.atttypid::bigint, a.atttypmod, a.xmin::text,
        left(md5(ROW(a.attstattarget, a.attstorage, a.attcompression, a.attnotnull, a.atthasdef, a.attidentity,
-         a.attinhcount, a.attislocal, a.attacl, a.attoptions)::text), 8)))
+         a.attinhcount, a.attislocal, a.attacl,
+         (SELECT array_agg(o) FROM unnest(a.attoptions) o WHERE o LIKE 'n\_distinct%'))::text), 8)))
      FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped))
 FROM unnest($1::text[], $2::text[]) AS wanted(schema_name, table_name)
 JOIN pg_catalog.pg_namespace n ON n.nspname = wanted.schema_name
