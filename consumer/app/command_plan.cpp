@@ -43,7 +43,11 @@ void PrintTables(const ResolvedSchema& resolved) {
     const IdentityPlan plan = PlanIdentity(use, *table);
     fmt::print("      identity  {}", IdentityName(table->replica_identity, table->identity_index));
     fmt::print("{}", plan.sufficient ? std::string(", sufficient\n")
-                                     : fmt::format(", insufficient: {}\n", plan.statement));
+                                     : fmt::format(", insufficient: {}{}\n", plan.statement,
+                                                   table->is_owner ? "" : " (as its owner)"));
+    if (!plan.needed.empty()) {
+      fmt::print("      weakest   {}: {}\n", IdentityName(plan.weakest, plan.index), plan.reason);
+    }
   }
 }
 

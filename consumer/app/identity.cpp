@@ -91,13 +91,22 @@ IdentityPlan PlanIdentity(const schema::TableUse& use, const schema::CatalogTabl
   }
   plan.sufficient = plan.missing.empty();
   const schema::CatalogIndex* index = nullptr;
+  const std::string needed = fmt::format("({})", fmt::join(plan.needed, ", "));
   if (Holds(table.primary_key, plan.needed)) {
     plan.weakest = 'd';
+    plan.reason = "the primary key holds " + needed;
   } else if (table.kind == 'r' && (index = NarrowestIdentity(table, plan.needed)) != nullptr) {
     plan.weakest = 'i';
     plan.index = index->name;
+    plan.reason = fmt::format("the primary key does not hold {}, a unique index does", needed);
   } else {
     plan.weakest = 'f';
+    plan.reason =
+        table.kind == 'p'
+            ? fmt::format(
+                  "the primary key does not hold {}, and no index is one for all partitions",
+                  needed)
+            : fmt::format("neither the primary key nor a suitable unique index holds {}", needed);
   }
   plan.statement = IdentityStatement(schema::Quoted(table.name), plan.weakest, plan.index);
   return plan;

@@ -18,6 +18,7 @@ struct IdentityPlan {
   std::vector<std::string> missing;  // needed, not carried
   char weakest = 'd';                // as pg_class.relreplident: d, i, f
   std::string index;                 // for 'i'
+  std::string reason;                // for people: why it is the weakest
   std::string statement;             // ALTER TABLE … REPLICA IDENTITY …; for the weakest one
 };
 

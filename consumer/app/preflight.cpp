@@ -155,6 +155,8 @@ CheckResult IdentityCheck(const schema::TableUse& use, const schema::CatalogTabl
       plan.carried.empty() ? "no old values"
                            : fmt::format("only the old values of ({})", Joined(plan.carried)),
       Joined(plan.missing));
+  check.what += fmt::format("; weakest that does: {}, as {}",
+                            IdentityName(plan.weakest, plan.index), plan.reason);
   check.remedy = plan.statement;
   if (!table.is_owner) check.remedy += " (as the table's owner)";
   check.apply_sql = {plan.statement};

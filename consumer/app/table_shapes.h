@@ -39,7 +39,7 @@ ShapeChange CompareShapes(const std::string& before, const std::string& now);
 // Tables whose rows write no WAL.
 std::vector<std::string> UnloggedTables(const std::string& shapes);
 
-// Of `partitions` (oids), whether any holds a row.
+// Of `partitions` (oids), whether any may hold a row.
 base::Result<bool> AnyHasRows(pg::Connection& connection, const std::vector<uint32_t>& partitions);
 
 }  // namespace app

@@ -101,9 +101,11 @@ TEST(PlanIdentity, PartitionedTableTakesNoIndexAndViewsNothing) {
 TEST(IdentityCheck, NamesTableColumnAndStatement) {
   const CheckResult check = IdentityCheck(Use({"id", "p_id"}), Table());
   EXPECT_EQ(check.level, CheckLevel::kError);
-  EXPECT_EQ(check.what,
-            "public.c: replica identity DEFAULT: deletes and updates carry only the old "
-            "values of (id), but documents are found by p_id");
+  EXPECT_EQ(
+      check.what,
+      "public.c: replica identity DEFAULT: deletes and updates carry only the old "
+      "values of (id), but documents are found by p_id; weakest "
+      "that does: FULL, as neither the primary key nor a suitable unique index holds (id, p_id)");
   EXPECT_EQ(check.remedy, "ALTER TABLE \"public\".\"c\" REPLICA IDENTITY FULL;");
   EXPECT_EQ(check.apply_sql, std::vector<std::string>{check.remedy});
 }
