@@ -88,6 +88,11 @@ class EngineTarget:
                 return None
             raise
 
+    def mapping(self, index):
+        """Of the one index behind the name."""
+        (answer,) = request("GET", f"{self.url}/{index}/_mapping").values()
+        return answer["mappings"]
+
     def state(self, index):
         try:
             answer = request("GET", f"{self.url}/{index}/_mapping")

@@ -70,6 +70,18 @@ TEST_F(AffectedRootsTest, UpdateWithoutOldRowTouchesOnce) {
   EXPECT_EQ(touches, (std::vector<Touch>{{0, 2, {"8"}}}));
 }
 
+// The link may have changed: only an identity that holds it would have brought the old row.
+TEST_F(AffectedRootsTest, UpdateWithoutOldRowUnderAWeakIdentityIsRefused) {
+  auto weak = std::make_shared<model::Relation>(*Relation("review", {"id", "book_id"}));
+  weak->columns[1].in_identity = false;
+  EXPECT_EQ(
+      CollectError({RowChange::Kind::kUpdate, weak, OldRow::kAbsent, {}, {Text("1"), Text("8")}}),
+      base::ErrorKind::kRefused);
+  const auto touches =
+      Collect({RowChange::Kind::kInsert, weak, OldRow::kAbsent, {}, {Text("1"), Text("8")}});
+  EXPECT_EQ(touches, (std::vector<Touch>{{0, 2, {"8"}}}));
+}
+
 TEST_F(AffectedRootsTest, NullLinkTouchesNobody) {
   const auto touches = Collect({RowChange::Kind::kUpdate,
                                 Relation("review", {"id", "book_id"}),
