@@ -145,9 +145,10 @@ Status PrintById(pg::Connection& connection, assemble::Builder& builder,
     if (!*possible) continue;
     // A root touch has its values in the order of the entry point's columns, which is the order
     // of the id.
-    Status built =
-        builder.BuildTouched({{tree.number, 0, {key.begin(), key.end()}}}, {},
-                             [&](assemble::Built documents) { return printer.Print(documents); });
+    auto touched = builder.Resolve({{tree.number, 0, {key.begin(), key.end()}}}, {});
+    if (!touched) return touched.error();
+    Status built = builder.Build(
+        &*touched, {}, [&](assemble::Built documents) { return printer.Print(documents); });
     if (!built) return built;
   }
   if (printer.printed() > 0) return {};
@@ -164,8 +165,8 @@ Status CommandPreview(const Config& config, base::Logger& log) {
   base::StopSignal stop;
   base::Metrics metrics;
   assemble::BuilderSettings settings;
-  settings.postgres = config.postgres;
-  settings.database = schema->database;
+  settings.reader.postgres = config.postgres;
+  settings.reader.database = schema->database;
   assemble::Builder builder(std::move(settings), schema->trees, stop, log, metrics);
 
   for (const std::string& id : config.ids) {

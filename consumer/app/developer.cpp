@@ -22,13 +22,20 @@ base::Result<DeveloperSettings> ParseDeveloper(const std::string& text) {
       settings.batch_bytes = static_cast<size_t>(*number);
     } else if (name == "take_bytes") {
       settings.take_bytes = static_cast<size_t>(*number);
+    } else if (name == "slice_ms") {
+      settings.slice = std::chrono::milliseconds(*number);
+    } else if (name == "climb_keys") {
+      settings.climb_keys = static_cast<size_t>(*number);
     } else if (name == "record_ms") {
       settings.record_interval = std::chrono::milliseconds(*number);
     } else if (name == "shuffle") {
       settings.shuffle = static_cast<uint32_t>(*number);
     } else {
-      return base::Usage(fmt::format(
-          "{} is not known; use batch_bytes, take_bytes, record_ms or shuffle, or unset it", what));
+      return base::Usage(
+          fmt::format("{} is not known; use batch_bytes, take_bytes, slice_ms, climb_keys, "
+                      "record_ms or shuffle, "
+                      "or unset it",
+                      what));
     }
   }
   return settings;

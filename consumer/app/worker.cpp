@@ -19,17 +19,23 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr milliseconds kTakeWait{200};
+// So many at once; then the worker takes nothing new, and the queue holds up the stream.
+constexpr size_t kMostFanOuts = 8;
+// Of which the log tells.
+constexpr size_t kLargeFanOut = 100'000;
 // Half of the engines' index.gc_deletes, for which they remember the versions of deleted documents
 // (design D3).
 constexpr std::chrono::seconds kStale{30};
 
 assemble::BuilderSettings BuilderSettingsOf(const PipelineSettings& settings) {
   assemble::BuilderSettings made;
-  made.postgres = settings.postgres;
-  made.database = settings.database;
-  made.work_mem = settings.work_mem;
+  made.reader.postgres = settings.postgres;
+  made.reader.database = settings.database;
+  made.reader.work_mem = settings.work_mem;
   made.keys_per_chunk = settings.keys_per_chunk;
   made.bulk_bytes = settings.bulk_bytes;
+  made.roots.directory = settings.spool.directory;
+  made.climb_keys = settings.developer.climb_keys;
   return made;
 }
 
@@ -46,48 +52,100 @@ Worker::Worker(PipelineContext context, const std::string& name)
                context_.metrics),
       writer_(context_.target.NewWriter()),
       batch_time_(context_.metrics.histogram(
-          "pgsync_batch_seconds", "time from taking entries to their documents being durable")) {}
+          "pgsync_batch_seconds", "time from taking entries to their documents being durable")),
+      fan_outs_total_(context_.metrics.counter(
+          "pgsync_fan_outs_total", "batches that touched so many documents that they were sliced")),
+      fan_out_left_(context_.metrics.gauge("pgsync_fan_out_documents",
+                                           "documents that sliced batches have yet to build")) {}
 
 void Worker::Run() {
   base::Backoff backoff(milliseconds(50), milliseconds(5000));
   while (!context_.drain.Requested()) {
-    auto entries = consumer_->Take(context_.settings.developer.take_bytes, kTakeWait);
-    if (!entries) {
-      // Lost or unreachable: the producer sees the same and starts again from the slot.
-      if (!Passing(entries.error())) return context_.fail(std::move(entries).error());
-      context_.drain.WaitFor(backoff.Next());
-      continue;
-    }
-    if (entries->empty()) continue;
-
-    const auto taken = steady_clock::now();
-    bool warned = false;
-    while (true) {
-      ticket_ = context_.fence.Enter();
-      Status done = Process(&*entries);
-      context_.fence.Leave(ticket_);
-      if (done) break;
-      if (!Passing(done.error())) return context_.fail(std::move(done).error());
-      if (context_.drain.Requested()) return;
-      if (!std::exchange(warned, true)) {
-        context_.log.Warning("worker", done.error().message + "; trying again");
+    std::vector<queue::Entry> entries;
+    if (fan_outs_.size() < kMostFanOuts) {
+      auto taken = consumer_->Take(context_.settings.developer.take_bytes,
+                                   fan_outs_.empty() ? kTakeWait : milliseconds(0));
+      if (!taken) {
+        // Lost or unreachable: the producer sees the same and starts again from the slot.
+        if (!Passing(taken.error())) return context_.fail(std::move(taken).error());
+        context_.drain.WaitFor(backoff.Next());
+        continue;
       }
-      if (context_.drain.WaitFor(backoff.Next())) return;
+      entries = std::move(*taken);
+      backoff.Reset();
     }
-    backoff.Reset();
-    batch_time_.Observe(static_cast<uint64_t>(
-        std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - taken)
-            .count()));
-    // When this fails the entries come again, and building them twice does no harm.
-    if (auto status = consumer_->Done(*entries); !status && !Passing(status.error())) {
-      return context_.fail(std::move(status).error());
+    if (!entries.empty()) {
+      const auto taken = steady_clock::now();
+      std::optional<FanOut> left;
+      if (!Try([&] { return Process(&entries, &left); })) return;
+      if (left) {
+        left->entries = std::move(entries);
+        left->taken = taken;
+        fan_outs_.push_back(std::move(*left));
+      } else {
+        Finish(entries, taken);
+      }
+    }
+    if (fan_outs_.empty()) continue;
+    // One slice of each in turn.
+    FanOut fan_out = std::move(fan_outs_.front());
+    fan_outs_.pop_front();
+    if (!Try([&] { return BuildSlice(&fan_out); })) return;
+    if (fan_out.touched.Left() == 0) {
+      Finish(fan_out.entries, fan_out.taken);
+    } else {
+      fan_outs_.push_back(std::move(fan_out));
     }
   }
 }
 
+bool Worker::Try(const std::function<Status()>& work) {
+  base::Backoff backoff(milliseconds(50), milliseconds(5000));
+  bool warned = false;
+  while (true) {
+    ticket_ = context_.fence.Enter();
+    Status done = work();
+    context_.fence.Leave(ticket_);
+    if (done) return true;
+    if (!Passing(done.error())) {
+      context_.fail(std::move(done).error());
+      return false;
+    }
+    if (context_.drain.Requested()) return false;
+    if (!std::exchange(warned, true)) {
+      context_.log.Warning("worker", done.error().message + "; trying again");
+    }
+    if (context_.drain.WaitFor(backoff.Next())) return false;
+  }
+}
+
+void Worker::Finish(const std::vector<queue::Entry>& entries, steady_clock::time_point taken) {
+  batch_time_.Observe(static_cast<uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - taken).count()));
+  // When this fails the entries come again, and building them twice does no harm.
+  if (auto status = consumer_->Done(entries); !status && !Passing(status.error())) {
+    context_.fail(std::move(status).error());
+  }
+}
+
+Status Worker::BuildSlice(FanOut* fan_out) {
+  const auto end = steady_clock::now() + context_.settings.developer.slice;
+  const size_t before = fan_out->touched.Left();
+  const Status built = builder_.Build(
+      &fan_out->touched, fan_out->xids,
+      [&](assemble::Built documents) { return Write(std::move(documents), fan_out->lsn); },
+      [&] { return steady_clock::now() > end; });
+  fan_out_left_.Add(-static_cast<int64_t>(before - fan_out->touched.Left()));
+  return built;
+}
+
 // Ranges in `entries` shrink as their parts are done: when this is called again after an error,
 // only the rest is built.
-Status Worker::Process(std::vector<queue::Entry>* entries) {
+Status Worker::Process(std::vector<queue::Entry>* entries, std::optional<FanOut>* left) {
+  if (*left) {  // of a try before
+    fan_out_left_.Add(-static_cast<int64_t>((*left)->touched.Left()));
+    left->reset();
+  }
   std::vector<model::Touch> touches;
   std::vector<model::Rebuild> rebuilds;
   std::vector<uint32_t> xids;
@@ -102,8 +160,23 @@ Status Worker::Process(std::vector<queue::Entry>* entries) {
 
   if (auto status = RefreshViews(touches, xids); !status) return status;
   if (!touches.empty()) {
-    const auto emit = [&](assemble::Built built) { return Write(std::move(built), lsn); };
-    if (auto status = builder_.BuildTouched(std::move(touches), xids, emit); !status) return status;
+    auto touched = builder_.Resolve(std::move(touches), xids);
+    if (!touched) return touched.error();
+    const size_t roots = touched->Left();
+    FanOut work{{}, std::move(*touched), xids, lsn, {}};
+    fan_out_left_.Add(static_cast<int64_t>(roots));
+    if (auto status = BuildSlice(&work); !status) {
+      fan_out_left_.Add(-static_cast<int64_t>(work.touched.Left()));
+      return status;
+    }
+    if (work.touched.Left() > 0) {
+      fan_outs_total_.Add();
+      if (roots >= kLargeFanOut) {
+        context_.log.Info("worker", fmt::format("changes up to {} touch {} documents",
+                                                base::ToString(lsn), roots));
+      }
+      *left = std::move(work);
+    }
   }
   std::sort(rebuilds.begin(), rebuilds.end(),
             std::greater<>());  // of two for one document, the one that sweeps comes first

@@ -1,7 +1,5 @@
 #include "consumer/assemble/document_writer.h"
 
-#include <unordered_map>
-
 #include <fmt/format.h>
 
 #include "consumer/assemble/document_meta.h"
@@ -21,48 +19,6 @@ const std::string& NameOf(const schema::Column& column) {
 }
 
 }  // namespace
-
-uint32_t CollectLinks(const pg::Rows& parent_rows, int first_column, size_t columns,
-                      std::vector<std::vector<std::string>>* values, LevelRows* level) {
-  values->assign(columns, {});
-  level->group_of_parent.assign(static_cast<size_t>(parent_rows.size()), -1);
-  std::unordered_map<std::string, int32_t> groups;
-  std::string combined;
-  for (int row = 0; row < parent_rows.size(); ++row) {
-    combined.clear();
-    bool null = false;
-    for (size_t i = 0; i < columns && !null; ++i) {
-      const int column = first_column + static_cast<int>(i);
-      null = parent_rows.IsNull(row, column);
-      combined.append(parent_rows.Cell(row, column))
-          .push_back('\0');  // text cannot hold a zero byte
-    }
-    if (null) continue;
-    const auto [at, is_new] = groups.try_emplace(combined, static_cast<int32_t>(groups.size()));
-    level->group_of_parent[static_cast<size_t>(row)] = at->second;
-    if (!is_new) continue;
-    for (size_t i = 0; i < columns; ++i) {
-      (*values)[i].emplace_back(parent_rows.Cell(row, first_column + static_cast<int>(i)));
-    }
-  }
-  return static_cast<uint32_t>(groups.size());
-}
-
-void FindGroups(uint32_t groups, LevelRows* level) {
-  level->group_begin.assign(groups + 1, 0);
-  level->groups_of_several = 0;
-  int row = 0;
-  for (uint32_t group = 0; group < groups; ++group) {
-    const int begin = row;
-    level->group_begin[group] = static_cast<uint32_t>(begin);
-    while (row < level->rows.size() &&
-           ReadInt8(level->rows.Cell(row, 0)) == static_cast<int64_t>(group) + 1) {
-      ++row;
-    }
-    if (row - begin > 1) ++level->groups_of_several;
-  }
-  level->group_begin[groups] = static_cast<uint32_t>(row);
-}
 
 DocumentWriter::DocumentWriter(const DocumentTree& tree, const TreeStatements& statements)
     : tree_(tree),

@@ -6,9 +6,9 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
+#include "consumer/assemble/level_rows.h"
 #include "consumer/assemble/statements.h"
 #include "consumer/base/result.h"
 #include "consumer/model/bulk.h"
@@ -18,39 +18,10 @@
 
 namespace assemble {
 
-// The rows of one node. Rows of group g are [group_begin[g], group_begin[g + 1]); a group is one
-// distinct combination of link values of the parents, and each parent row knows its group (-1: a
-// NULL link, so no rows).
-struct LevelRows {
-  pg::Rows rows;
-  std::vector<uint32_t> group_begin{0};
-  std::vector<int32_t> group_of_parent;
-  // Groups with more than one row: of a one_to_one without a junction they lose all but the first
-  // (B8).
-  uint32_t groups_of_several = 0;
-
-  // Rows [first, second) hang on that row of the parent.
-  std::pair<uint32_t, uint32_t> RowsOf(int parent_row) const {
-    const int32_t group = group_of_parent[static_cast<size_t>(parent_row)];
-    if (group < 0) return {0, 0};
-    return {group_begin[static_cast<size_t>(group)], group_begin[static_cast<size_t>(group) + 1]};
-  }
-};
-
 struct ChunkRows {
   std::vector<LevelRows> levels;  // per node; [0] holds the roots, without groups
   const Layout* root_layout = nullptr;
 };
-
-// The distinct link values of `parent_rows` for the child at position `child` of the parent's
-// children, one array per column, ready to be parameters; fills level->group_of_parent. Returns the
-// number of groups.
-uint32_t CollectLinks(const pg::Rows& parent_rows, int first_column, size_t columns,
-                      std::vector<std::vector<std::string>>* values, LevelRows* level);
-
-// Finds the groups in rows that are sorted by ordinal. REQUIRES: level->rows has ordinals in column
-// 0, ascending, 1 to groups.
-void FindGroups(uint32_t groups, LevelRows* level);
 
 class DocumentWriter {
  public:

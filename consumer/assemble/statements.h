@@ -3,7 +3,8 @@
 //
 // Every level is one statement. Keys and link values go in as arrays, one parameter per column, and
 // are joined in SQL by the types' own `=`, with an ordinal: so equality is PostgreSQL's (citext,
-// numeric, collations), and rows come back sorted by the parent they belong to.
+// numeric, collations), and rows come back sorted by the parent they belong to. Where equality is
+// that of the bytes (integers, uuid) `= ANY` does it without a join, in two thirds of the time.
 #pragma once
 
 #include <cstdint>
@@ -16,21 +17,25 @@ namespace assemble {
 
 // Which columns of a result hold what. Ranges are [first, first + count).
 struct Layout {
-  int ordinal = -1;              // int8, 1-based position in the parameter arrays; -1 on roots
-  int id = -1;                   // root: id parts as text, NULL in all when there is no such row
-  int wanted_id = -1;            // root by keys: the asked-for key's parts as text
-  int routing = -1;              // root: text of the routing column, where there is one
-  int wanted_routing = -1;       // root by keys: the same as it was asked for
-  std::vector<int> child_links;  // per child in order: first of its upper link columns, as text
-  int key = -1;                  // with _meta: the key's columns, as text on roots, else as JSON
-  int junction_key = -1;         // with _meta: the junction's key, as JSON
-  int columns = 0;               // first output column; a scalar node has but one
+  int id = -1;              // root: id parts as text, NULL in all when there is no such row
+  int wanted_id = -1;       // root by keys: the asked-for key's parts as text
+  int routing = -1;         // root: text of the routing column, where there is one
+  int wanted_routing = -1;  // root by keys: the same as it was asked for
+  // Per child in order: first of its upper link columns; as text, unless it is joined by value.
+  std::vector<int> child_links;
+  int key = -1;           // with _meta: the key's columns, as text on roots, else as JSON
+  int junction_key = -1;  // with _meta: the junction's key, as JSON
+  int columns = 0;        // first output column; a scalar node has but one
 };
 
 struct NodeStatement {
   std::string sql;
   Layout layout;
   size_t links = 0;  // levels: number of link columns, which is the number of parameters
+  // Levels: what column 0 says of the parent a row belongs to, and what rows are sorted by. False:
+  // an int8, the 1-based position in the parameter arrays. True: the value of the only link column,
+  // in binary.
+  bool by_value = false;
 };
 
 struct ClimbStatement {

@@ -54,18 +54,19 @@ std::string TypeCondition(const Node& node, On on) {
 }
 
 struct From {
-  std::string first, to_parents;  // the relation that joins to the parents, and how
-  std::string rest;               // further joins
+  std::string first, alias;                 // the relation that joins to the parents
+  const std::vector<std::string>& columns;  // and by which columns
+  std::string condition;                    // what else holds for its rows, after " AND "
+  std::string rest;                         // further joins
 };
 
 From FromOf(const Node& node) {
   if (!node.junction) {
-    return {Rows(node) + " AS c",
-            EqualsKeys("c", node.link.lower) + TypeCondition(node, On::kChild), ""};
+    return {Rows(node) + " AS c", "c", node.link.lower, TypeCondition(node, On::kChild), ""};
   }
   const schema::Junction& junction = *node.junction;
-  return {schema::Quoted(junction.table) + " AS j",
-          EqualsKeys("j", junction.to_parent.lower) + TypeCondition(node, On::kThrough),
+  return {schema::Quoted(junction.table) + " AS j", "j", junction.to_parent.lower,
+          TypeCondition(node, On::kThrough),
           fmt::format(" JOIN {} AS c ON {}{}", Rows(node),
                       EqualsColumns("c", junction.to_child.lower, "j", junction.to_child.upper),
                       TypeCondition(node, On::kChild))};
@@ -74,21 +75,34 @@ From FromOf(const Node& node) {
 }  // namespace
 
 NodeStatement Level(const DocumentTree& tree, const Node& node) {
+  const From from = FromOf(node);
+  const std::vector<Order> order = OrderOf(node);
+  const auto& types = node.junction ? node.junction->to_parent.types : node.link.types;
   NodeStatement statement;
   statement.links = UpperColumns(node).size();
+  statement.by_value = JoinedByValue(node);
   SelectList list;
-  statement.layout.ordinal = list.Add("k.ord");
+  const std::string parent = statement.by_value ? Qualified(from.alias, from.columns[0]) : "k.ord";
+  list.Add(parent);
   AddLinksAndColumns(tree, node, "c", &list, &statement.layout);
-  const std::string parents =
-      Unnest(node.junction ? node.junction->to_parent.types : node.link.types, true);
-  const std::vector<Order> order = OrderOf(node);
-  const From from = FromOf(node);
 
-  std::string order_text = "k.ord";
+  std::string order_text = parent;
   if (node.limit == 0) {
-    for (const Order& by : order) order_text += ", " + by.expression + by.direction;
+    for (const Order& by : order) {
+      if (by.expression != parent) order_text += ", " + by.expression + by.direction;
+    }
+  }
+  if (statement.by_value) {
+    statement.sql =
+        fmt::format("SELECT {} FROM {}{} WHERE {} = ANY($1::{}[]){} ORDER BY {}", list.Text(),
+                    from.first, from.rest, parent, types[0], from.condition, order_text);
+    return statement;
+  }
+  const std::string parents = Unnest(types, true);
+  const std::string to_parents = EqualsKeys(from.alias, from.columns) + from.condition;
+  if (node.limit == 0) {
     statement.sql = fmt::format("SELECT {} FROM {} JOIN {} ON {}{} ORDER BY {}", list.Text(),
-                                parents, from.first, from.to_parents, from.rest, order_text);
+                                parents, from.first, to_parents, from.rest, order_text);
     return statement;
   }
 
@@ -105,8 +119,8 @@ NodeStatement Level(const DocumentTree& tree, const Node& node) {
   statement.sql = fmt::format(
       "SELECT {} FROM {} CROSS JOIN LATERAL (SELECT {} FROM {}{} WHERE {} ORDER BY {} LIMIT {}) "
       "AS x ORDER BY {}",
-      fmt::join(outer, ", "), parents, fmt::join(inner, ", "), from.first, from.rest,
-      from.to_parents, fmt::join(inner_order, ", "), node.limit, order_text);
+      fmt::join(outer, ", "), parents, fmt::join(inner, ", "), from.first, from.rest, to_parents,
+      fmt::join(inner_order, ", "), node.limit, order_text);
   return statement;
 }
 

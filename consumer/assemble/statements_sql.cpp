@@ -52,17 +52,17 @@ std::string OutputExpression(const std::string& alias, const schema::Column& col
   return HasBinaryWriter(column.type_oid) ? value : "to_json(" + value + ")";
 }
 
-// The values of a link as text; NULL, as if nothing hung there, where the parent is of another type
-// than a polymorphic child wants.
+// The values of a link, as text or, if it is joined by value, as they are; NULL, as if nothing hung
+// there, where the parent is of another type than a polymorphic child wants.
 int AddLinks(const Node& child, const std::string& alias, SelectList* list) {
   const auto& match = child.polymorphic;
-  if (!match || match->on != schema::TypeMatch::On::kParent) {
-    return list->AddTexts(alias, UpperColumns(child));
-  }
+  const bool conditional = match && match->on == schema::TypeMatch::On::kParent;
   const auto first = static_cast<int>(list->items().size());
   for (const std::string& column : UpperColumns(child)) {
-    list->Add(fmt::format("CASE WHEN {} = {} THEN {}::text END", Qualified(alias, match->column),
-                          match->value, Qualified(alias, column)));
+    const std::string value = Qualified(alias, column) + (JoinedByValue(child) ? "" : "::text");
+    list->Add(!conditional ? value
+                           : fmt::format("CASE WHEN {} = {} THEN {} END",
+                                         Qualified(alias, match->column), match->value, value));
   }
   return first;
 }
@@ -109,6 +109,18 @@ std::string RowsOfHeap(const Node& node, const std::string& heap) {
 
 const std::vector<std::string>& UpperColumns(const Node& node) {
   return node.junction ? node.junction->to_parent.upper : node.link.upper;
+}
+
+// With a limit the children of each parent are read on their own, which takes a row per parent.
+bool JoinedByValue(const Node& node) {
+  const schema::Link& link = node.junction ? node.junction->to_parent : node.link;
+  if (link.types.size() != 1 || node.limit != 0) return false;
+  const auto integer = [](const std::string& type) {
+    return type == "smallint" || type == "integer" || type == "bigint";
+  };
+  const std::string& upper = link.types[0];
+  const std::string& lower = link.lower_types[0];
+  return (integer(upper) && integer(lower)) || (upper == "uuid" && lower == "uuid");
 }
 
 int SelectList::AddTexts(const std::string& alias, const std::vector<std::string>& columns) {

@@ -54,6 +54,10 @@ class SelectList {
   std::vector<std::string> items_;
 };
 
+// Whether the level of `node` is joined by the value of its only link column: then parents select
+// it as it is, and the order of groups is that of the values.
+bool JoinedByValue(const schema::Node& node);
+
 // What every node selects after its own head: the link values of its children, its key for _meta,
 // then its output columns.
 void AddLinksAndColumns(const schema::DocumentTree& tree, const schema::Node& node,

@@ -156,7 +156,7 @@ Status Spool::MoveToFile(uint32_t xid, Transaction* transaction) {
         xid, limits_.memory_bytes >> 20, limits_.directory, error.message));
   };
   if (!transaction->file.IsOpen()) {
-    auto file = TemporaryFile::Make(limits_.directory);
+    auto file = base::TemporaryFile::Make(limits_.directory);
     if (!file) return refused(file.error());
     transaction->file = std::move(*file);
   }
@@ -236,7 +236,7 @@ base::Result<std::optional<model::Batch>> Spool::Replay() {
 // The next `size` bytes of the file that is replayed; valid up to the next call.
 base::Result<std::string_view> Spool::FromFile(size_t size) {
   Reading& r = *reading_;
-  const TemporaryFile& file = r.transaction.file;
+  const base::TemporaryFile& file = r.transaction.file;
   const uint64_t end = r.file_offset + size;
   if (end > file.Size()) return base::Fatal("spool: a record is longer than its file");
   if (r.file_offset < r.window_offset || end > r.window_offset + r.window.size()) {

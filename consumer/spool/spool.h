@@ -28,7 +28,7 @@
 
 #include "consumer/base/result.h"
 #include "consumer/model/batch.h"
-#include "consumer/spool/temporary_file.h"
+#include "consumer/base/temporary_file.h"
 #include "consumer/spool/xid_set.h"
 
 namespace spool {
@@ -79,7 +79,7 @@ class Spool {
   struct Transaction {
     std::deque<std::string> segments;
     size_t segment_bytes = 0;
-    TemporaryFile file;
+    base::TemporaryFile file;
     XidSet aborted;
     bool aborted_since_sweep = false;
     std::optional<uint32_t> latest_kept;   // the latest subxid of a record that was written

@@ -186,7 +186,7 @@ TEST(DocumentWriter, MetaHoldsAllKeysOnceInOrder) {
                        {{Int8(1), "\"b\"", "3", "x"}, {Int8(1), "\"b\"", "2", "y"}});
   for (LevelRows* level : {&reviews, &tags}) {
     level->group_of_parent = {0};
-    FindGroups(1, level);
+    FindGroups({}, 1, level);
     EXPECT_EQ(level->groups_of_several, 1u);
   }
   model::BulkRequest request;

@@ -40,6 +40,41 @@ TEST_F(StatementsTest, LevelComesSortedByParentThenKey) {
             R"(JOIN "public"."review" AS c ON c."book_id" = k.v1 ORDER BY k.ord, c."id")");
 }
 
+TEST_F(StatementsTest, IntegersAreJoinedByValueWithoutAJoin) {
+  schema::Link& link = tree_.nodes[2].link;
+  link.types = {"integer"};
+  link.lower_types = {"bigint"};
+  const TreeStatements statements = MakeStatements(tree_);
+  EXPECT_TRUE(statements.levels[2].by_value);
+  EXPECT_EQ(statements.levels[2].sql,
+            R"(SELECT c."book_id", c."stars" FROM "public"."review" AS c )"
+            R"(WHERE c."book_id" = ANY($1::integer[]) ORDER BY c."book_id", c."id")");
+  // And parents select the value as it is.
+  EXPECT_NE(statements.root_by_key.sql.find(R"(r."author_id"::text, r."id", r."id"::text)"),
+            std::string::npos)
+      << statements.root_by_key.sql;
+}
+
+TEST_F(StatementsTest, JunctionIsJoinedByValueToo) {
+  schema::Link& link = tree_.nodes[3].junction->to_parent;
+  link.types = link.lower_types = {"uuid"};
+  EXPECT_EQ(MakeStatements(tree_).levels[3].sql,
+            R"(SELECT j."book_id", c."name" FROM "public"."book_tag" AS j )"
+            R"(JOIN "public"."tag" AS c ON c."id" = j."tag_id" )"
+            R"(WHERE j."book_id" = ANY($1::uuid[]) ORDER BY j."book_id", c."id", j."tag_id")");
+}
+
+TEST_F(StatementsTest, ValuesOfOtherTypesOrWithALimitAreJoinedByPosition) {
+  schema::Link& link = tree_.nodes[2].link;
+  link.types = {"integer"};
+  link.lower_types = {"numeric"};
+  EXPECT_FALSE(MakeStatements(tree_).levels[2].by_value);
+  link.lower_types = {"integer"};
+  EXPECT_TRUE(MakeStatements(tree_).levels[2].by_value);
+  tree_.nodes[2].limit = 3;
+  EXPECT_FALSE(MakeStatements(tree_).levels[2].by_value);
+}
+
 TEST_F(StatementsTest, JunctionLevelIsOrderedByChildThenJunction) {
   EXPECT_EQ(MakeStatements(tree_).levels[3].sql,
             R"(SELECT k.ord, c."name" FROM unnest($1::int4[]) WITH ORDINALITY AS k(v1, ord) )"

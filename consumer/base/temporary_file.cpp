@@ -1,4 +1,4 @@
-#include "consumer/spool/temporary_file.h"
+#include "consumer/base/temporary_file.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -9,10 +9,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-namespace spool {
+namespace base {
 namespace {
 
-base::Error SystemError(int error) { return base::Fatal(std::generic_category().message(error)); }
+Error SystemError(int error) { return Fatal(std::generic_category().message(error)); }
 
 }  // namespace
 
@@ -29,7 +29,7 @@ TemporaryFile::~TemporaryFile() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-base::Result<TemporaryFile> TemporaryFile::Make(const std::string& directory) {
+Result<TemporaryFile> TemporaryFile::Make(const std::string& directory) {
   TemporaryFile file;
   file.fd_ = ::open(directory.c_str(), O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, 0600);
   if (file.fd_ >= 0) return file;
@@ -42,7 +42,7 @@ base::Result<TemporaryFile> TemporaryFile::Make(const std::string& directory) {
   return file;
 }
 
-base::Status TemporaryFile::Append(std::string_view bytes) {
+Status TemporaryFile::Append(std::string_view bytes) {
   uint64_t end = size_;
   while (!bytes.empty()) {
     const ssize_t written = ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(end));
@@ -55,12 +55,12 @@ base::Status TemporaryFile::Append(std::string_view bytes) {
   return {};
 }
 
-base::Status TemporaryFile::Read(uint64_t offset, size_t size, char* to) const {
+Status TemporaryFile::Read(uint64_t offset, size_t size, char* to) const {
   while (size > 0) {
     const ssize_t got = ::pread(fd_, to, size, static_cast<off_t>(offset));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return SystemError(errno);
-    if (got == 0) return base::Fatal("the file is shorter than what was written");
+    if (got == 0) return Fatal("the file is shorter than what was written");
     offset += static_cast<uint64_t>(got);
     to += got;
     size -= static_cast<size_t>(got);
@@ -68,4 +68,4 @@ base::Status TemporaryFile::Read(uint64_t offset, size_t size, char* to) const {
   return {};
 }
 
-}  // namespace spool
+}  // namespace base

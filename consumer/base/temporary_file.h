@@ -9,7 +9,7 @@
 
 #include "consumer/base/result.h"
 
-namespace spool {
+namespace base {
 
 class TemporaryFile {
  public:
@@ -19,20 +19,20 @@ class TemporaryFile {
   ~TemporaryFile();
 
   // kFatal with what the system says about `directory`; so are all errors here.
-  static base::Result<TemporaryFile> Make(const std::string& directory);
+  static Result<TemporaryFile> Make(const std::string& directory);
 
   bool IsOpen() const { return fd_ >= 0; }
   uint64_t Size() const { return size_; }
 
   // After an error the file holds what it held before.
-  base::Status Append(std::string_view bytes);
+  Status Append(std::string_view bytes);
 
   // REQUIRES: offset + size <= Size().
-  base::Status Read(uint64_t offset, size_t size, char* to) const;
+  Status Read(uint64_t offset, size_t size, char* to) const;
 
  private:
   int fd_ = -1;
   uint64_t size_ = 0;
 };
 
-}  // namespace spool
+}  // namespace base

@@ -1,0 +1,246 @@
+#include "consumer/assemble/chunk_reader.h"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "consumer/assemble/read_transaction.h"
+
+namespace assemble {
+namespace {
+
+using base::Result;
+using base::Status;
+using schema::DocumentTree;
+using schema::Node;
+using std::chrono::steady_clock;
+
+// Beyond these a chunk of several documents is read in smaller pieces: they bound the memory when a
+// piece that was right before meets documents with very many children. What is usual is several
+// times smaller (Pace). The text is a part of the statement, not a parameter, so that the planner
+// knows it.
+constexpr int kMostRowsOfALevel = 65536;
+constexpr size_t kMostChunkBytes = 48u << 20;
+const std::string kLevelLimit = fmt::format(" LIMIT {}", kMostRowsOfALevel + 1);
+
+}  // namespace
+
+ChunkReader::ChunkReader(const ReaderSettings& settings, const base::StopSignal& stop,
+                         base::Logger& log, base::Metrics& metrics)
+    : settings_(settings),
+      stop_(stop),
+      log_(log),
+      invisible_(metrics.counter("pgsync_build_invisible_total",
+                                 "snapshots thrown away because they did not show their batch")),
+      read_time_(metrics.histogram("pgsync_build_seconds", "time to read one chunk")) {}
+
+Result<pg::Connection*> ChunkReader::Connected() {
+  if (connection_ && !connection_->Alive()) connection_.reset();
+  if (!connection_) {
+    auto opened = pg::Connection::Open(settings_.postgres, settings_.database);
+    if (!opened) return opened.error();
+    connection_ = std::move(*opened);
+    // Compiling a plan takes longer than any chunk.
+    if (auto no_jit = connection_->Query("SET jit = off"); !no_jit) {
+      connection_.reset();
+      return no_jit.error();
+    }
+    if (!settings_.work_mem.empty()) {
+      const pg::Param work_mem = settings_.work_mem;
+      const auto set =
+          connection_->Query("SELECT set_config('work_mem', $1, false)", std::span(&work_mem, 1));
+      if (!set) {
+        connection_.reset();
+        return set.error();
+      }
+    }
+  }
+  return &*connection_;
+}
+
+Status ChunkReader::Dropped(Status failed) {
+  // Class 42: a table or column is not what it was at start, or a right was taken away. Waiting
+  // does not bring it back.
+  const bool changed = connection_->SqlState().starts_with("42");
+  // "cached plan must not change result type": a column was retyped, and a new session prepares
+  // anew.
+  const bool retyped = connection_->SqlState() == "0A000";
+  connection_.reset();
+  if (retyped) return base::Retry(failed.error().message);
+  if (!changed) return failed;
+  return base::Refused(
+      failed.error().message +
+      "; a table of the schema file was changed, or a privilege revoked, while "
+      "running. `pgsync-consumer validate SCHEMA` says what is missing; repair it, "
+      "or adapt the schema file, then start again: nothing is lost meanwhile");
+}
+
+Result<Chunk> ChunkReader::Read(const DocumentTree& tree, const TreeStatements& statements,
+                                const NodeStatement& root, std::span<const pg::Param> params,
+                                std::span<const uint32_t> xids, bool bounded) {
+  const auto started = steady_clock::now();
+  Visibility visibility(*this);
+  std::optional<Chunk> chunk;
+  while (!chunk) {
+    Status read = With([&](pg::Connection& connection) -> Status {
+      auto opened = ReadRoots(connection, statements, root, params, xids);
+      if (!opened) return opened.error();
+      if (*opened) (*opened)->rows.levels.resize(tree.nodes.size());
+      chunk = std::move(*opened);
+      return chunk ? ReadLevels(connection, tree, statements, bounded, &*chunk) : Status();
+    });
+    if (!read) return std::move(read).error().While("reading documents of index " + tree.index);
+    if (!chunk) {
+      if (auto s = visibility.Wait(); !s) return s.error();
+    }
+  }
+  const auto elapsed = steady_clock::now() - started;
+  read_time_.Observe(static_cast<uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(elapsed).count()));
+  return std::move(*chunk);
+}
+
+// Begins the chunk's transaction and reads the roots. Returns nothing, with the transaction ended,
+// when the snapshot does not show all of `xids`.
+Result<std::optional<Chunk>> ChunkReader::ReadRoots(pg::Connection& connection,
+                                                    const TreeStatements& statements,
+                                                    const NodeStatement& root,
+                                                    std::span<const pg::Param> params,
+                                                    std::span<const uint32_t> xids) {
+  const std::string& lock = statements.lock;
+  Chunk chunk;
+  // Before the snapshot, so that the age of what we read is never underestimated.
+  chunk.read_at = steady_clock::now();
+  if (auto s = connection.BeginPipeline(); !s) return s.error();
+  if (auto s = connection.SendPrepared(kBegin, {}, pg::Format::kText); !s) return s.error();
+  if (!lock.empty()) {
+    if (auto s = connection.SendPrepared(lock, {}, pg::Format::kText); !s) return s.error();
+  }
+  if (auto s = connection.SendPrepared(kSnapshot, {}, pg::Format::kText); !s) return s.error();
+  if (auto s = connection.SendPrepared(root.sql, params, pg::Format::kBinary); !s) {
+    return s.error();
+  }
+  if (auto s = connection.Sync(); !s) return s.error();
+
+  if (auto begun = connection.Receive(); !begun) return begun.error();
+  if (!lock.empty()) {
+    if (auto locked = connection.Receive(); !locked) return locked.error();
+  }
+  auto snapshot_row = connection.Receive();
+  if (!snapshot_row) return snapshot_row.error();
+  auto rows = connection.Receive();
+  if (!rows) return rows.error();
+  if (auto s = connection.EndPipeline(); !s) return s.error();
+
+  auto snapshot = Snapshot::Parse(snapshot_row->Cell(0, 0));
+  if (!snapshot) return snapshot.error();
+  if (!ShowsAll(*snapshot, xids)) {
+    if (auto committed = connection.Query(kCommit); !committed) return committed.error();
+    return std::optional<Chunk>();
+  }
+  chunk.version = snapshot->Version();
+  chunk.rows.levels.emplace_back().rows = std::move(*rows);
+  chunk.rows.root_layout = &root.layout;
+  chunk.bytes = chunk.rows.levels[0].rows.MemoryBytes();
+  return std::optional<Chunk>(std::move(chunk));
+}
+
+// Reads all levels below the roots, siblings of one depth together in one round trip, and ends the
+// transaction. `bounded`: a level with more rows than a chunk may have is not read to its end.
+Status ChunkReader::ReadLevels(pg::Connection& connection, const DocumentTree& tree,
+                               const TreeStatements& statements, bool bounded, Chunk* chunk) {
+  std::vector<uint32_t> parents = {0};
+  while (!parents.empty()) {
+    struct Awaited {
+      uint32_t node, groups;
+    };
+    std::vector<Awaited> awaited;
+    std::vector<uint32_t> next;
+    if (auto s = connection.BeginPipeline(); !s) return s;
+    for (const uint32_t parent : parents) {
+      const Node& node = tree.nodes[parent];
+      const pg::Rows& rows = chunk->rows.levels[parent].rows;
+      const Layout& layout =
+          parent == 0 ? *chunk->rows.root_layout : statements.levels[parent].layout;
+      for (size_t i = 0; i < node.children.size(); ++i) {
+        const uint32_t child = node.children[i];
+        LevelRows& level = chunk->rows.levels[child];
+        const NodeStatement& statement = statements.levels[child];
+        std::vector<std::vector<std::string>> values;
+        const uint32_t groups =
+            CollectLinks(rows, layout.child_links[i], statement, &values, &level);
+        if (groups == 0) {
+          level.group_begin = {0};
+          continue;
+        }
+        const auto params = ArrayParams(values);
+        std::string sql = statement.sql;
+        if (bounded) sql += kLevelLimit;
+        if (auto s = connection.SendPrepared(sql, params, pg::Format::kBinary); !s) return s;
+        awaited.push_back({child, groups});
+        if (!tree.nodes[child].children.empty()) next.push_back(child);
+      }
+    }
+    const bool last = next.empty();
+    if (last) {
+      if (auto s = connection.SendPrepared(kCommit, {}, pg::Format::kText); !s) return s;
+    }
+    if (auto s = connection.Sync(); !s) return s;
+    for (const Awaited& answer : awaited) {
+      auto rows = connection.Receive();
+      if (!rows) {
+        return std::move(rows).error().While("level " + tree.nodes[answer.node].label);
+      }
+      LevelRows& level = chunk->rows.levels[answer.node];
+      level.rows = std::move(*rows);
+      chunk->bytes += level.rows.MemoryBytes();
+      chunk->too_large |= bounded && level.rows.size() > kMostRowsOfALevel;
+      FindGroups(statements.levels[answer.node], answer.groups, &level);
+    }
+    chunk->too_large |= bounded && chunk->bytes > kMostChunkBytes;
+    if (last) {
+      if (auto committed = connection.Receive(); !committed) return committed.error();
+    }
+    if (auto s = connection.EndPipeline(); !s) return s;
+    if (chunk->too_large && !last) {
+      if (auto committed = connection.Query(kCommit); !committed) return committed.error();
+      break;
+    }
+    parents = std::move(next);
+  }
+  return {};
+}
+
+Result<uint64_t> ChunkReader::VersionNow(std::span<const uint32_t> xids) {
+  Visibility visibility(*this);
+  while (true) {
+    uint64_t version = 0;
+    const Status read = With([&](pg::Connection& connection) -> Status {
+      auto row = connection.Query(kSnapshot);
+      if (!row) return row.error();
+      auto snapshot = Snapshot::Parse(row->Cell(0, 0));
+      if (!snapshot) return snapshot.error();
+      if (ShowsAll(*snapshot, xids)) version = snapshot->Version();
+      return {};
+    });
+    if (!read) return read.error();
+    if (version != 0) return version;
+    if (auto s = visibility.Wait(); !s) return s.error();
+  }
+}
+
+// A walsender can send a commit before other sessions see it, and with synchronous replication much
+// before.
+Status ChunkReader::Visibility::Wait() {
+  reader_.invisible_.Add();
+  if (!warned_ && steady_clock::now() - since_ > std::chrono::seconds(10)) {
+    warned_ = true;
+    reader_.log_.Warning(
+        "assemble",
+        "a committed transaction is not visible after 10 s; a synchronous standby that does not "
+        "answer (synchronous_standby_names) keeps it so. Its documents wait");
+  }
+  return reader_.stop_.WaitFor(backoff_.Next()) ? Status(base::Retry("stopping")) : Status();
+}
+
+}  // namespace assemble
