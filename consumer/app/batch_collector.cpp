@@ -35,7 +35,7 @@ base::Status BatchCollector::Add(const model::Record& record) {
   } else if (const auto* commit = std::get_if<model::Commit>(&record)) {
     EndTransaction(commit->end_lsn);
   } else if (const auto* start = std::get_if<model::StreamStart>(&record)) {
-    block_ = Block{start->xid, start->xid};
+    block_ = Block{start->xid, start->xid, false};
   } else if (const auto* subtransaction = std::get_if<model::Subtransaction>(&record)) {
     block_->subxid = subtransaction->subxid;
   } else if (std::holds_alternative<model::StreamStop>(record)) {
@@ -53,23 +53,33 @@ base::Status BatchCollector::Add(const model::Record& record) {
 // What the change touches goes into the batch, or, inside of a block, into the spool.
 template <typename Change>
 base::Status BatchCollector::Collect(const Change& change) {
-  if (!block_) {
+  if (!block_ || block_->committed) {
     const bool was_empty = batch_.Empty();
-    const auto bytes = CollectInto(change, &batch_);
-    if (!bytes) return bytes.error();
+    auto bytes = CollectInto(change, &batch_);
     if (was_empty && !batch_.Empty()) batch_.floor = complete_through_;
-    if (*bytes > 0) Grow(*bytes);
+    if (!bytes) return block_ ? Fail(std::move(bytes).error()) : std::move(bytes).error();
+    if (*bytes == 0) return {};
+    if (block_) {
+      // Where its commit record is, nobody has said yet; somewhere behind this.
+      Grow(*bytes, block_->xid, complete_through_);
+    } else {
+      Grow(*bytes, begin_.xid, begin_.commit_lsn);
+    }
     return {};
   }
   auto part = spool_.Part(block_->xid, block_->subxid);
   if (!part) return part.error();
   auto bytes = CollectInto(change, *part);
-  if (!bytes) {
-    // Whoever changed a table so that we cannot follow may still take that back.
-    spool_.Fail(block_->xid, block_->subxid, std::move(bytes).error());
-    return {};
-  }
+  if (!bytes) return Fail(std::move(bytes).error());
   return spool_.Grew(*bytes);
+}
+
+// Whoever changed a table so that we cannot follow may still take that back, and of a transaction
+// that committed a part may have been rolled back.
+base::Status BatchCollector::Fail(base::Error error) {
+  if (auto part = spool_.Part(block_->xid, block_->subxid); !part) return part.error();
+  spool_.Fail(block_->xid, block_->subxid, std::move(error));
+  return {};
 }
 
 base::Result<size_t> BatchCollector::CollectInto(const model::RowChange& change,
@@ -101,7 +111,7 @@ base::Status BatchCollector::Replay() {
   batch_.touches.insert(batch_.touches.end(), std::make_move_iterator(from.touches.begin()),
                         std::make_move_iterator(from.touches.end()));
   for (const model::Rebuild& rebuild : from.rebuilds) model::AddRebuild(rebuild, &batch_.rebuilds);
-  Grow(bytes);
+  Grow(bytes, begin_.xid, begin_.commit_lsn);
   return {};
 }
 
@@ -115,10 +125,10 @@ void BatchCollector::EndTransaction(base::Lsn end) {
   complete_through_ = end;
 }
 
-void BatchCollector::Grow(size_t bytes) {
+void BatchCollector::Grow(size_t bytes, uint32_t xid, base::Lsn commit) {
   bytes_ += bytes;
-  batch_.last_commit = begin_.commit_lsn;
-  if (batch_.xids.empty() || batch_.xids.back() != begin_.xid) batch_.xids.push_back(begin_.xid);
+  batch_.last_commit = std::max(batch_.last_commit, commit);
+  if (batch_.xids.empty() || batch_.xids.back() != xid) batch_.xids.push_back(xid);
 }
 
 model::Batch BatchCollector::Take() {

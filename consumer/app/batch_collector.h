@@ -4,7 +4,9 @@
 //
 // A batch may end in the middle of a transaction: large ones pass through in bounded memory. What
 // blocks of transactions in progress touch waits in the spool; their commit makes them
-// transactions like all others, whose content then comes from Replay instead of Add.
+// transactions like all others, whose content then comes from Replay instead of Add. Of one that is
+// known to have committed, though its commit record has not come, nothing has to wait: builds will
+// see it, and no position is complete before that record.
 #pragma once
 
 #include <cstddef>
@@ -30,6 +32,9 @@ class BatchCollector {
 
   // REQUIRES: !Replaying().
   base::Status Add(const model::Record& record);
+
+  // The transaction of the present block has committed. REQUIRES: the last Add was a StreamStart.
+  void BlockIsCommitted() { block_->committed = true; }
 
   // After the commit of a transaction in progress: take the batch whenever it is Full(), and call
   // Replay, until it is no longer Replaying().
@@ -58,17 +63,20 @@ class BatchCollector {
   // The place in a block.
   struct Block {
     uint32_t xid = 0, subxid = 0;
+    bool committed = false;
   };
 
   template <typename Change>
   base::Status Collect(const Change& change);
+  // The error counts only if what the block belongs to commits.
+  base::Status Fail(base::Error error);
   // Return the bytes by which `batch` has grown.
   base::Result<size_t> CollectInto(const model::RowChange& change, model::Batch* batch);
   base::Result<size_t> CollectInto(const model::Truncate& truncate, model::Batch* batch);
   void StartTransaction(model::Begin begin);
   void EndTransaction(base::Lsn end);
-  // Says that `bytes` of the current transaction have come into the batch.
-  void Grow(size_t bytes);
+  // Says that `bytes` of transaction `xid` have come into the batch.
+  void Grow(size_t bytes, uint32_t xid, base::Lsn commit);
 
   assemble::AffectedRoots affected_;
   size_t batch_bytes_;

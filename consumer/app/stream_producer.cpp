@@ -39,11 +39,15 @@ std::string QueueMark(const std::vector<schema::DocumentTree>& trees, int timeli
 
 StreamProducer::StreamProducer(PipelineContext context)
     : context_(std::move(context)),
+      committed_(context_.settings.postgres, context_.settings.database),
       changes_(context_.metrics.counter("pgsync_stream_changes_total", "row changes received")),
       batches_(
           context_.metrics.counter("pgsync_stream_batches_total", "batches put into the queue")),
       blocks_(context_.metrics.counter("pgsync_stream_blocks_total",
                                        "blocks received of transactions in progress")),
+      committed_blocks_(
+          context_.metrics.counter("pgsync_stream_committed_blocks_total",
+                                   "those of them whose transaction had committed by then")),
       streamed_(context_.metrics.counter("pgsync_stream_streamed_transactions_total",
                                          "transactions received in blocks that committed")),
       spool_transactions_(context_.metrics.gauge(
@@ -224,6 +228,15 @@ base::Result<bool> StreamProducer::Take(const model::Record& record,
   if (std::holds_alternative<model::StreamStart>(record)) blocks_.Add();
   if (std::holds_alternative<model::StreamCommit>(record)) streamed_.Add();
   if (auto status = collector->Add(record); !status) return status.error();
+  if (const auto* start = std::get_if<model::StreamStart>(&record)) {
+    if (committed_.Committed(start->xid)) {
+      collector->BlockIsCommitted();
+      committed_blocks_.Add();
+    }
+  } else if (std::holds_alternative<model::StreamCommit>(record) ||
+             std::holds_alternative<model::StreamAbort>(record)) {
+    committed_.Rest();
+  }
   while (true) {
     if (collector->Full()) {
       auto put = Put(stream, collector);

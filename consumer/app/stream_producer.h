@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "consumer/app/batch_collector.h"
+#include "consumer/app/committed_check.h"
 #include "consumer/app/pipeline.h"
 #include "consumer/app/plugin_counters.h"
 #include "consumer/base/lsn.h"
@@ -54,10 +55,12 @@ class StreamProducer {
   std::atomic<uint64_t> received_{0};
   std::atomic<uint64_t> generation_{0};
   std::atomic<bool> restart_{false};
+  CommittedCheck committed_;
   bool whole_only_ = false;  // the server could not send transactions in progress
   base::Counter& changes_;
   base::Counter& batches_;
   base::Counter& blocks_;
+  base::Counter& committed_blocks_;
   base::Counter& streamed_;
   base::Gauge& spool_transactions_;
   base::Gauge& spool_memory_;

@@ -209,6 +209,32 @@ def test_nothing_is_written_before_the_commit_and_nothing_of_an_abort(streaming,
     assert daemon.process.terminate() == 0
 
 
+def test_committed_transaction_of_a_backlog_does_not_wait(streaming):
+    """The server sends it in blocks, as if it were in progress; what it touches is built without waiting for its last block, except what
+    was in progress when it was read."""
+    scenario = streaming.bootstrap()
+    daemon = Daemon(scenario)
+    scenario.wait_synced(daemon.process)
+    before = scenario.assert_equal()
+    assert daemon.process.terminate() == 0
+    scenario.sql("BEGIN; " + BOOKS.format(6000, 3000) + "; SAVEPOINT before; " + BOOKS.format(20000, 3000) + "; ROLLBACK TO before; "
+                 + BOOKS.format(9000, 2000) + "; DELETE FROM book WHERE id < 20; COMMIT")
+    with scenario.server.connect(scenario.data.database) as c, c.cursor() as cur:
+        cur.execute("BEGIN")
+        cur.execute(BOOKS.format(30000, 3000))
+        daemon = Daemon(scenario)
+        daemon.wait_more("pgsync_stream_streamed_transactions_total", 0)
+        committed = daemon.metric("pgsync_stream_committed_blocks_total")
+        assert committed > 10
+        daemon.wait_more("pgsync_spool_transactions", 0)
+        assert daemon.metric("pgsync_stream_blocks_total") > committed
+        assert daemon.metric("pgsync_stream_committed_blocks_total") == committed, "the other one is in progress"
+        cur.execute("COMMIT")
+    scenario.wait_synced(daemon.process)
+    assert scenario.assert_equal() == before + 5000 + 3000 - 19
+    assert daemon.process.terminate() == 0
+
+
 def test_changed_table_that_is_rolled_back_does_no_harm(streaming):
     """A link column is renamed away and rows are written: nobody could follow them, and nobody has to."""
     scenario = streaming.bootstrap()

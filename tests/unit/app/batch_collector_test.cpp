@@ -225,6 +225,48 @@ TEST_F(BatchCollectorTest, KeepaliveAdvancesBesideTransactionsInProgress) {
   EXPECT_EQ(collector_.CompleteThrough(), Lsn{260});
 }
 
+TEST_F(BatchCollectorTest, BlockOfACommittedTransactionNeedNotWait) {
+  Block(6, 6, {"1"});  // it was in progress then
+  ASSERT_TRUE(collector_.Add(model::StreamStart{6, false}));
+  collector_.BlockIsCommitted();
+  Insert(book_, "2");
+  ASSERT_TRUE(collector_.Add(model::Subtransaction{7}));
+  Insert(book_, "3");
+  ASSERT_TRUE(collector_.Add(model::StreamStop{}));
+  const model::Batch early = collector_.Take();
+  EXPECT_EQ(IdsOf(early), (std::set<std::string>{"2", "3"}));
+  EXPECT_EQ(early.xids, (std::vector<uint32_t>{6}));
+  EXPECT_EQ(early.floor, Lsn{100});
+  EXPECT_EQ(early.complete_through, Lsn{100}) << "it is not complete before its commit record";
+  collector_.Advance(Lsn{280});
+  StreamCommit(6, 290, 300);
+  const model::Batch rest = collector_.Take();
+  EXPECT_EQ(IdsOf(rest), (std::set<std::string>{"1"}));
+  EXPECT_EQ(rest.floor, Lsn{280});
+  EXPECT_EQ(rest.last_commit, Lsn{290});
+  EXPECT_EQ(rest.complete_through, Lsn{300});
+
+  // A new block begins as one that is not known to have committed.
+  Block(8, 8, {"4"});
+  EXPECT_TRUE(collector_.Empty());
+}
+
+TEST_F(BatchCollectorTest, PartOfACommittedTransactionThatWasRolledBackMayBeStrange) {
+  auto without_id = std::make_shared<model::Relation>(*book_);
+  without_id->columns[0].name = "gone";
+  for (const uint32_t xid : {6u, 8u}) {
+    ASSERT_TRUE(collector_.Add(model::StreamStart{xid, true}));
+    collector_.BlockIsCommitted();
+    ASSERT_TRUE(collector_.Add(model::Subtransaction{xid + 1}));
+    Insert(without_id, "1");
+    ASSERT_TRUE(collector_.Add(model::StreamStop{}));
+  }
+  ASSERT_TRUE(collector_.Add(model::StreamAbort{6, 7}));
+  ASSERT_TRUE(collector_.Add(model::StreamCommit{6, Lsn{290}, Lsn{300}, 0}));
+  while (collector_.Replaying()) ASSERT_TRUE(collector_.Replay());
+  EXPECT_FALSE(collector_.Add(model::StreamCommit{8, Lsn{310}, Lsn{320}, 0}));
+}
+
 TEST_F(BatchCollectorTest, TransactionWithoutTouchesCompletesTheWal) {
   Block(6, 6, {});
   EXPECT_TRUE(StreamCommit(6, 290, 300).empty());
