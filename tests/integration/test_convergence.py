@@ -1,7 +1,7 @@
 """Random convergence: whatever several sessions do at once, while the daemon loads, follows, is killed and starts again, in the end the
 index equals an oracle in plain SQL (harness/random_convergence.py).
 
-PGSYNC_CONVERGENCE_RUNS=N      seeds to try (default 40)
+PGSYNC_CONVERGENCE_RUNS=N      seeds to try (default 30)
 PGSYNC_CONVERGENCE_SEED=S      the first of them (default 1)
 PGSYNC_CONVERGENCE_SECONDS=T   fresh seeds for so long, instead of N
 PGSYNC_CONVERGENCE_FIX=a=1,…   what the plan of every run shall be instead of what is drawn, e.g. workers=4,writers=4,queue=redis
@@ -20,7 +20,7 @@ from harness import random_convergence
 from harness.random_convergence import case_of
 from harness.random_database import q
 
-COUNT = int(os.environ.get("PGSYNC_CONVERGENCE_RUNS", "40"))
+COUNT = int(os.environ.get("PGSYNC_CONVERGENCE_RUNS", "30"))
 FIRST = int(os.environ.get("PGSYNC_CONVERGENCE_SEED", "1"))
 SECONDS = float(os.environ.get("PGSYNC_CONVERGENCE_SECONDS", "0"))
 FIX = dict(item.split("=") for item in os.environ.get("PGSYNC_CONVERGENCE_FIX", "").split(",") if item)

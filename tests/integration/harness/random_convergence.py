@@ -241,9 +241,20 @@ class Runner(random_case.Runner):
     def judge(self, case):
         expected = self.expected(case)
         actual = {(index, id): random_oracle.parse(body) for index, id, body in self.target.bodies()}
+        unseen = {d["index"] for d in case.schema if any(self.by_view(node, case) for node in all_nodes(d["nodes"]))}
+        expected, actual = ({k: v for k, v in side.items() if k[0] not in unseen} for side in (expected, actual))
         report = difference(expected, actual)
         self.documents += len(expected)
         return Problem("difference", report, expected, actual) if report else None
+
+    @staticmethod
+    def by_view(node, case):
+        """Has it a junction that is a view? Nothing says which tables are behind that, so changes there are not seen."""
+        for through in (node.get("relationship") or {}).get("through_tables") or []:
+            named = through if isinstance(through, str) else f"{through.get('schema') or node.get('schema', 'public')}.{through['table']}"
+            full = named if "." in named else f"{node.get('schema', 'public')}.{named}"
+            return random_database.index_of(case.database)[full]["kind"] != "table"
+        return False
 
     def expected(self, case):
         with self.server.connect(DATABASE, ROLE) as c, c.cursor() as cursor:
