@@ -1,6 +1,7 @@
 // The builder's first half: from touches to root keys. Climbs with one statement per entry point,
 // all of them in one snapshot that shows the transactions the touches came from. What leads to very
 // many roots is asked for again, by a cursor, and goes into a list that memory need not hold.
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -39,7 +40,7 @@ class Builder::Finding {
       : most_at_once_(most_at_once), found_(*found), latest_(found->parts.size()) {}
 
   Status Add(uint32_t document, Key key) {
-    latest_[document].insert(std::move(key));
+    latest_[document].push_back(std::move(key));
     return latest_[document].size() < most_at_once_ ? Status() : Flush(document);
   }
   Status Finish() {
@@ -51,16 +52,19 @@ class Builder::Finding {
 
  private:
   Status Flush(uint32_t document) {
-    for (const Key& key : latest_[document]) {
+    std::vector<Key>& latest = latest_[document];
+    std::sort(latest.begin(), latest.end());
+    latest.erase(std::unique(latest.begin(), latest.end()), latest.end());
+    for (const Key& key : latest) {
       if (auto added = found_.parts[document].roots.Add(key); !added) return added;
     }
-    latest_[document].clear();
+    latest.clear();
     return {};
   }
 
   const size_t most_at_once_;
   Touched& found_;
-  std::vector<std::set<Key>> latest_;
+  std::vector<std::vector<Key>> latest_;
 };
 
 std::vector<pg::Param> Builder::ParamsOf(const std::vector<model::Touch>& touches, Run run) {
