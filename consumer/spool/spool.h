@@ -27,8 +27,8 @@
 #include <vector>
 
 #include "consumer/base/result.h"
-#include "consumer/model/batch.h"
 #include "consumer/base/temporary_file.h"
+#include "consumer/model/batch.h"
 #include "consumer/spool/xid_set.h"
 
 namespace spool {
