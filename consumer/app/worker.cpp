@@ -21,6 +21,8 @@ using std::chrono::steady_clock;
 constexpr milliseconds kTakeWait{200};
 // So many at once; then the worker takes nothing new, and the queue holds up the stream.
 constexpr size_t kMostFanOuts = 8;
+// How long ranges of the load are built one after the other before the worker looks at the queue.
+constexpr std::chrono::seconds kLoadTime{2};
 // Of which the log tells.
 constexpr size_t kLargeFanOut = 100'000;
 // Half of the engines' index.gc_deletes, for which they remember the versions of deleted documents
@@ -61,8 +63,8 @@ Worker::Worker(PipelineContext context, const std::string& name)
 void Worker::Run() {
   base::Backoff backoff(milliseconds(50), milliseconds(5000));
   while (!context_.drain.Requested()) {
-    std::vector<queue::Entry> entries;
-    if (fan_outs_.size() < kMostFanOuts) {
+    std::vector<queue::Entry> entries = std::exchange(set_aside_, {});
+    if (entries.empty() && fan_outs_.size() < kMostFanOuts) {
       auto taken = consumer_->Take(context_.settings.developer.take_bytes,
                                    fan_outs_.empty() ? kTakeWait : milliseconds(0));
       if (!taken) {
@@ -74,7 +76,10 @@ void Worker::Run() {
       entries = std::move(*taken);
       backoff.Reset();
     }
-    if (!entries.empty()) {
+    if (!entries.empty() && entries.front().lane == queue::Lane::kLoad) {
+      std::move(entries.begin(), entries.end(), std::back_inserter(load_));
+      if (!Try([&] { return BuildLoad(); })) return;
+    } else if (!entries.empty()) {
       const auto taken = steady_clock::now();
       std::optional<FanOut> left;
       if (!Try([&] { return Process(&entries, &left); })) return;
@@ -139,8 +144,49 @@ Status Worker::BuildSlice(FanOut* fan_out) {
   return built;
 }
 
-// Ranges in `entries` shrink as their parts are done: when this is called again after an error,
-// only the rest is built.
+// Builds the ranges in hand, and takes more for some time while nothing else waits: between two
+// ranges neither server nor worker should be idle. Ranges shrink as their parts are done: when this
+// is called again after an error, only the rest is built.
+Status Worker::BuildLoad() {
+  const auto until = steady_clock::now() + kLoadTime;
+  uint64_t documents = 0;
+  auto taken = steady_clock::now();
+  const auto emit = [&](assemble::Built built) {
+    documents += built.request.items.size();
+    return Write(std::move(built), {});
+  };
+  const auto more = [&]() -> model::LoadRange* {
+    if (!set_aside_.empty() || !fan_outs_.empty() || steady_clock::now() > until) return nullptr;
+    auto next = consumer_->Take(context_.settings.developer.take_bytes, milliseconds(0));
+    if (!next || next->empty()) return nullptr;
+    const model::LoadRange& last = load_.back().batch.ranges.back();
+    model::Batch& batch = next->front().batch;
+    const bool follows = next->size() == 1 && batch.ranges.size() == 1 &&
+                         batch.ranges[0].document == last.document && !batch.ranges[0].by_key &&
+                         batch.ranges[0].relation == last.relation &&
+                         batch.ranges[0].first_page < batch.ranges[0].end_page;
+    if (!follows) {
+      set_aside_ = std::move(*next);
+      return nullptr;
+    }
+    load_.push_back(std::move(next->front()));
+    return &load_.back().batch.ranges[0];
+  };
+  const auto finished = [&](const model::LoadRange& range) {
+    context_.board.MarkDone(range, std::exchange(documents, 0));
+    std::vector<model::LoadRange>& ranges = load_.front().batch.ranges;
+    ranges.erase(ranges.begin());
+    if (!ranges.empty()) return;
+    Finish({load_.front()}, std::exchange(taken, steady_clock::now()));
+    load_.pop_front();
+  };
+  while (!load_.empty()) {
+    model::LoadRange& range = load_.front().batch.ranges.front();
+    if (auto built = builder_.BuildRanges(&range, {}, emit, more, finished); !built) return built;
+  }
+  return {};
+}
+
 Status Worker::Process(std::vector<queue::Entry>* entries, std::optional<FanOut>* left) {
   if (*left) {  // of a try before
     fan_out_left_.Add(-static_cast<int64_t>((*left)->touched.Left()));
@@ -185,17 +231,6 @@ Status Worker::Process(std::vector<queue::Entry>* entries, std::optional<FanOut>
                  rebuilds.end());
   for (const model::Rebuild& rebuild : rebuilds) {
     if (auto status = RebuildAll(rebuild, xids); !status) return status;
-  }
-  for (queue::Entry& entry : *entries) {
-    for (model::LoadRange& range : entry.batch.ranges) {
-      uint64_t documents = 0;
-      const auto emit = [&](assemble::Built built) {
-        documents += built.request.items.size();
-        return Write(std::move(built), {});
-      };
-      if (auto status = builder_.BuildRange(&range, {}, emit); !status) return status;
-      context_.board.MarkDone(range, documents);
-    }
   }
   return {};
 }

@@ -46,6 +46,7 @@ class Worker {
   // What is left to build in slices afterwards is put into `left`.
   base::Status Process(std::vector<queue::Entry>* entries, std::optional<FanOut>* left);
   base::Status BuildSlice(FanOut* fan_out);
+  base::Status BuildLoad();
   base::Status RebuildAll(const model::Rebuild& rebuild, std::span<const uint32_t> xids);
   base::Status RefreshViews(const std::vector<model::Touch>& touches,
                             std::span<const uint32_t> xids);
@@ -58,6 +59,8 @@ class Worker {
   std::unique_ptr<sink::Writer> writer_;
   uint64_t ticket_ = 0;  // of the build fence, while processing
   std::deque<FanOut> fan_outs_;
+  std::deque<queue::Entry> load_;        // ranges in hand, the first one being built
+  std::vector<queue::Entry> set_aside_;  // taken while looking for more of them
   base::Histogram& batch_time_;
   base::Counter& fan_outs_total_;
   base::Gauge& fan_out_left_;

@@ -1,6 +1,7 @@
 #include "consumer/assemble/builder.h"
 
 #include <algorithm>
+#include <deque>
 #include <utility>
 
 #include <fmt/format.h>
@@ -64,25 +65,30 @@ Status Builder::BuildRoots(const DocumentTree& tree, Touched::Part* part,
   return BuildPieces(pieces, part->done, part->roots.size(), xids, emit);
 }
 
-Status Builder::BuildRange(model::LoadRange* range, std::span<const uint32_t> xids,
-                           const Emit& emit) {
+Status Builder::BuildRanges(model::LoadRange* range, std::span<const uint32_t> xids,
+                            const Emit& emit, const std::function<model::LoadRange*()>& more,
+                            const std::function<void(const model::LoadRange&)>& finished) {
   if (range->document >= trees_.size()) {
     return base::Fatal(fmt::format(
         "a load range names document {}, which the schema file does not have", range->document));
   }
   const DocumentTree& tree = trees_[range->document];
-  if (!range->by_key) return BuildPages(tree, range, xids, emit);
+  if (!range->by_key) return BuildPages(tree, range, xids, emit, more, finished);
   std::vector<pg::Param> params;
   params.insert(params.end(), range->after_key.begin(), range->after_key.end());
   params.insert(params.end(), range->through_key.begin(), range->through_key.end());
   const NodeStatement& statement =
       statements_[tree.number]
           .root_by_key_range[!range->after_key.empty()][!range->through_key.empty()];
-  return BuildChunk(tree, statement, params, xids, emit);
+  if (auto status = BuildChunk(tree, statement, params, xids, emit); !status) return status;
+  finished(*range);
+  return {};
 }
 
 Status Builder::BuildPages(const DocumentTree& tree, model::LoadRange* range,
-                           std::span<const uint32_t> xids, const Emit& emit) {
+                           std::span<const uint32_t> xids, const Emit& emit,
+                           const std::function<model::LoadRange*()>& more,
+                           const std::function<void(const model::LoadRange&)>& finished) {
   std::string heap;
   const Status named = readers_.front()->With([&](pg::Connection& connection) -> Status {
     auto name = HeapName(connection, range->relation);
@@ -91,7 +97,11 @@ Status Builder::BuildPages(const DocumentTree& tree, model::LoadRange* range,
     return {};
   });
   if (!named) return named;
-  if (heap.empty()) return {};  // a partition that was dropped or detached meanwhile has no rows
+  // A partition that was dropped or detached meanwhile has no rows.
+  if (heap.empty() || range->first_page >= range->end_page) {
+    finished(*range);
+    return {};
+  }
   NodeStatement statement = statements_[tree.number].root_by_pages;
   statement.sql.replace(statement.sql.find(kHeapMark), std::string(kHeapMark).size(), heap);
 
@@ -99,14 +109,41 @@ Status Builder::BuildPages(const DocumentTree& tree, model::LoadRange* range,
     const uint32_t pages = std::max(1u, range->end_page - range->first_page);
     pages_pace_.emplace(std::max(1u, pages / 16), 1, pages);
   }
-  const auto cut = [](size_t begin, size_t end) -> Result<Piece> {
-    return Piece{begin, end, {fmt::format("({},0)", begin), fmt::format("({},0)", end)}};
+  // The pages of all ranges, counted through.
+  struct Part {
+    model::LoadRange* range;
+    size_t begin, end;
+    uint32_t first_page;
+    uint32_t Page(size_t at) const { return first_page + static_cast<uint32_t>(at - begin); }
+  };
+  std::deque<Part> parts;  // those that are not done
+  const auto add = [&](model::LoadRange* added, size_t at) {
+    const size_t pages = added->end_page - std::min(added->first_page, added->end_page);
+    parts.push_back({added, at, at + pages, added->first_page});
+    return at + pages;
+  };
+  const auto cut = [&](size_t begin, size_t end) -> Result<Piece> {
+    const auto part =
+        std::find_if(parts.begin(), parts.end(), [&](const Part& p) { return begin < p.end; });
+    end = std::min(end, part->end);
+    return Piece{
+        begin,
+        end,
+        {fmt::format("({},0)", part->Page(begin)), fmt::format("({},0)", part->Page(end))}};
   };
   const auto done = [&](const Piece& piece) {
-    range->first_page = static_cast<uint32_t>(piece.end);
+    Part& part = parts.front();
+    part.range->first_page = part.Page(piece.end);
+    if (piece.end < part.end) return;
+    finished(*part.range);
+    parts.pop_front();
   };
-  const Pieces pieces{tree, statement, cut, done, *pages_pace_, false, 0, {}};
-  return BuildPieces(pieces, range->first_page, range->end_page, xids, emit);
+  const auto extend = [&](size_t end) {
+    model::LoadRange* next = more ? more() : nullptr;
+    return next == nullptr ? end : add(next, end);
+  };
+  const Pieces pieces{tree, statement, cut, done, *pages_pace_, false, 0, {}, extend};
+  return BuildPieces(pieces, 0, add(range, 0), xids, emit);
 }
 
 Result<std::string> Builder::HeapName(pg::Connection& connection, uint32_t relation) {

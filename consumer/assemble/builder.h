@@ -85,7 +85,15 @@ class Builder {
   // Builds the documents of one part of a root table. Pages that are done are taken off the front
   // of `range`, so that after an error only the rest is built again.
   base::Status BuildRange(model::LoadRange* range, std::span<const uint32_t> xids,
-                          const Emit& emit);
+                          const Emit& emit) {
+    return BuildRanges(range, xids, emit, {}, [](const model::LoadRange&) {});
+  }
+  // The same for ranges of one document, one after the other, without a pause between them: before
+  // the last one is wholly read, `more` is asked for the next (nullptr: none). It must be of the
+  // same heap. `finished` is told of each that is done, in order, after its last emit.
+  base::Status BuildRanges(model::LoadRange* range, std::span<const uint32_t> xids,
+                           const Emit& emit, const std::function<model::LoadRange*()>& more,
+                           const std::function<void(const model::LoadRange&)>& finished);
 
   // The version of a snapshot that shows all of `xids`, for a sweep.
   base::Result<uint64_t> VersionNow(std::span<const uint32_t> xids) {
@@ -116,6 +124,8 @@ class Builder {
     bool single_fits;  // a piece of size 1 is one document, and has to be read whatever it holds
     int tries_of_a_piece;                // before its failure is the caller's
     const std::function<bool()>& pause;  // asked after each piece; true: enough for now
+    // Asked when everything up to `end` is being read: where the end is now.
+    std::function<size_t(size_t end)> extend = {};
   };
 
   static std::vector<pg::Param> ParamsOf(const std::vector<model::Touch>& touches, Run run);
@@ -140,7 +150,9 @@ class Builder {
   base::Status EmitChunk(const schema::DocumentTree& tree, const Chunk& chunk, const Emit& emit);
   base::Result<std::string> HeapName(pg::Connection& connection, uint32_t relation);
   base::Status BuildPages(const schema::DocumentTree& tree, model::LoadRange* range,
-                          std::span<const uint32_t> xids, const Emit& emit);
+                          std::span<const uint32_t> xids, const Emit& emit,
+                          const std::function<model::LoadRange*()>& more,
+                          const std::function<void(const model::LoadRange&)>& finished);
 
   BuilderSettings settings_;
   const std::vector<schema::DocumentTree>& trees_;

@@ -35,7 +35,9 @@ Status Builder::BuildPieces(const Pieces& pieces, size_t begin, size_t end,
   for (const auto& reader : readers_) free.push_back(reader.get());
   std::deque<Reading> ahead;  // in order
   const auto read_ahead = [&](size_t from) -> Status {
-    while (from < end && !free.empty()) {
+    while (!free.empty()) {
+      if (from == end && pieces.extend) end = pieces.extend(end);
+      if (from == end) break;
       auto piece = cut(from);
       if (!piece) return piece.error();
       Reading& reading = ahead.emplace_back(Reading{std::move(*piece), free.back(), {}});
