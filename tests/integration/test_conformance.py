@@ -55,8 +55,11 @@ class CaseFailed(Exception):
 class Case:
     """One folder's database, and the program run on it once per step."""
 
-    def __init__(self, scenario, folder):
+    def __init__(self, scenario, folder, redis=None):
         self.scenario, self.folder = scenario, folder
+        if redis:
+            redis.flushall()
+            scenario.queue = redis.url
         scenario.schema = ours_or_golden(folder, "schema.json")
         # Bulk format, because only there the pipeline of an action can be seen.
         scenario.target = NdjsonTarget(scenario.dir / "documents.ndjson")
@@ -85,9 +88,10 @@ class Case:
             raise CaseFailed(f"after {step}: {r.stdout}{r.stderr}")
 
 
+@pytest.mark.parametrize("queue", ["memory", "redis"])
 @pytest.mark.parametrize("name", sorted(p.name for p in CASES.iterdir() if p.is_dir()))
-def test_case(scenario, name):
-    case = Case(scenario, CASES / name)
+def test_case(scenario, redis, name, queue):
+    case = Case(scenario, CASES / name, redis if queue == "redis" else None)
     try:
         case.run()
     except CaseFailed as e:
