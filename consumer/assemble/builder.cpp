@@ -18,6 +18,7 @@ using schema::Node;
 
 constexpr int kTriesOfAChunk = 5;
 constexpr uint32_t kFirstKeys = 500;  // nobody knows yet how large the documents are
+constexpr uint32_t kSlicedKeys = 1000;
 
 }  // namespace
 
@@ -30,7 +31,9 @@ Builder::Builder(BuilderSettings settings, const std::vector<DocumentTree>& tree
       documents_(metrics.counter("pgsync_build_documents_total", "documents and deletions built")),
       ambiguous_(metrics.counter("pgsync_build_ambiguous_total",
                                  "one_to_one values with several rows, of which one was taken")),
-      keys_pace_(std::min(settings_.keys_per_chunk, kFirstKeys), 1, settings_.keys_per_chunk) {
+      keys_pace_(std::min(settings_.keys_per_chunk, kFirstKeys), 1, settings_.keys_per_chunk),
+      sliced_pace_(std::min(settings_.keys_per_chunk, kFirstKeys), 1,
+                   std::min(settings_.keys_per_chunk, kSlicedKeys)) {
   for (int i = 0; i < std::max(1, settings_.connections); ++i) {
     readers_.push_back(std::make_unique<ChunkReader>(settings_.reader, stop, log, metrics));
   }
@@ -59,9 +62,14 @@ Status Builder::BuildRoots(const DocumentTree& tree, Touched::Part* part,
   };
   const auto done = [&](const Piece& piece) { part->done = piece.end; };
   // A fan-out must not begin from its start because one of its pieces failed.
-  const Pieces pieces{
-      tree, statements_[tree.number].root_by_key, cut, done, keys_pace_, true, kTriesOfAChunk,
-      pause};
+  const Pieces pieces{tree,
+                      statements_[tree.number].root_by_key,
+                      cut,
+                      done,
+                      pause ? sliced_pace_ : keys_pace_,
+                      true,
+                      kTriesOfAChunk,
+                      pause};
   return BuildPieces(pieces, part->done, part->roots.size(), xids, emit);
 }
 

@@ -166,6 +166,7 @@ class Builder {
   std::vector<std::unique_ptr<ChunkReader>> readers_;  // at least one
   std::unordered_map<uint32_t, std::string> heap_names_;
   Pace keys_pace_;
+  Pace sliced_pace_;  // of what can be paused: the caller waits for the pieces under way
   std::optional<Pace> pages_pace_;  // known with the first range
 };
 
