@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "consumer/app/table_shapes.h"
-#include "consumer/assemble/snapshot.h"
+#include "consumer/assemble/read_transaction.h"
 #include "consumer/source/slot.h"
 
 namespace app {
@@ -68,15 +68,6 @@ Status CheckNotAhead(pg::Connection& connection, const std::vector<schema::Docum
   return {};
 }
 
-// Every document that the tables have will be written at a higher version than this.
-Result<uint64_t> VersionNow(pg::Connection& connection) {
-  auto rows = connection.Query("SELECT pg_current_snapshot()");
-  if (!rows) return std::move(rows).error();
-  auto snapshot = assemble::Snapshot::Parse(rows->Cell(0, 0));
-  if (!snapshot) return std::move(snapshot).error();
-  return snapshot->Version();
-}
-
 Status CheckLogged(const std::string& shapes) {
   for (const std::string& table : UnloggedTables(shapes)) {
     return base::Refused(fmt::format(
@@ -97,10 +88,11 @@ Status LoadAgain(pg::Connection& connection, sink::Target& target, const schema:
         tree.index, verdict.reasons, kLoadAnew));
   }
   if (auto extended = target.Extend(tree); !extended) return extended;
-  auto version = VersionNow(connection);
-  if (!version) return std::move(version).error();
+  auto snapshot = assemble::CurrentSnapshot(connection);
+  if (!snapshot) return std::move(snapshot).error();
   state->load = {};
-  if (tree.versioned) state->load.sweep_below = *version;
+  // Every document that the tables have will be written at this version or a higher one.
+  if (tree.versioned) state->load.sweep_below = snapshot->Version();
   log.Warning("run", fmt::format("index {}: {}; its documents are loaded again", tree.index,
                                  verdict.reasons));
   return {};

@@ -139,9 +139,7 @@ Status Builder::ClimbByCursor(pg::Connection& connection, const std::vector<mode
     if (sql.empty()) continue;
     if (auto done = connection.Query(sql); !done) return done.error();
   }
-  auto snapshot_row = connection.Query(kSnapshot);
-  if (!snapshot_row) return snapshot_row.error();
-  auto snapshot = Snapshot::Parse(snapshot_row->Cell(0, 0));
+  auto snapshot = CurrentSnapshot(connection);
   if (!snapshot) return snapshot.error();
   *shown = ShowsAll(*snapshot, xids);
   if (*shown) {

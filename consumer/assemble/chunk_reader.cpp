@@ -216,9 +216,7 @@ Result<uint64_t> ChunkReader::VersionNow(std::span<const uint32_t> xids) {
   while (true) {
     uint64_t version = 0;
     const Status read = With([&](pg::Connection& connection) -> Status {
-      auto row = connection.Query(kSnapshot);
-      if (!row) return row.error();
-      auto snapshot = Snapshot::Parse(row->Cell(0, 0));
+      auto snapshot = CurrentSnapshot(connection);
       if (!snapshot) return snapshot.error();
       if (ShowsAll(*snapshot, xids)) version = snapshot->Version();
       return {};

@@ -6,9 +6,11 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "consumer/assemble/snapshot.h"
+#include "consumer/base/result.h"
 #include "consumer/pg/connection.h"
 
 namespace assemble {
@@ -16,6 +18,13 @@ namespace assemble {
 inline const std::string kBegin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 inline const std::string kSnapshot = "SELECT pg_current_snapshot()::text";
 inline const std::string kCommit = "COMMIT";
+
+// The snapshot of the connection's transaction, or, outside of one, of the moment.
+inline base::Result<Snapshot> CurrentSnapshot(pg::Connection& connection) {
+  auto row = connection.Query(kSnapshot);
+  if (!row) return std::move(row).error();
+  return Snapshot::Parse(row->Cell(0, 0));
+}
 
 inline bool ShowsAll(const Snapshot& snapshot, std::span<const uint32_t> xids) {
   return std::all_of(xids.begin(), xids.end(), [&](uint32_t xid) { return snapshot.Shows(xid); });
