@@ -28,11 +28,11 @@ def difference(want, got, limit=8):
     lines += [f"- {k} is missing" for k in missing[:limit]]
     lines += [f"+ {k} is extra" for k in extra[:limit]]
     for k in differing[:limit]:
-        lines += [f"~ {k}: {line}" for line in _paths(want[k], got[k], "")][:4]
+        lines += [f"~ {k}: {line}" for line in paths(want[k], got[k], "")][:4]
     return "\n".join(lines)
 
 
-def _paths(a, b, path):
+def paths(a, b, path):
     if isinstance(a, dict) and isinstance(b, dict):
         for k in sorted(a.keys() | b.keys()):
             if k not in a:
@@ -40,18 +40,18 @@ def _paths(a, b, path):
             elif k not in b:
                 yield f"{path}.{k}: missing, expected {_show(a[k])}"
             elif a[k] != b[k]:
-                yield from _paths(a[k], b[k], f"{path}.{k}")
+                yield from paths(a[k], b[k], f"{path}.{k}")
     elif isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
         for i, (x, y) in enumerate(zip(a, b)):
             if x != y:
-                yield from _paths(x, y, f"{path}[{i}]")
+                yield from paths(x, y, f"{path}[{i}]")
     else:
         yield f"{path}: expected {_show(a)}, found {_show(b)}"
 
 
 def _show(value):
     text = repr(value)
-    return text if len(text) <= 120 else text[:117] + "..."
+    return text if len(text) <= 200 else text[:197] + "..."
 
 
 def assert_equal(server, database, query, target, index):

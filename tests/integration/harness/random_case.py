@@ -7,7 +7,7 @@ import shutil
 import subprocess
 
 from . import consumer as program
-from . import random_changes, random_database, random_minimise, random_oracle, random_types
+from . import oracle, random_changes, random_database, random_minimise, random_oracle, random_types
 from .processes import REPO, wait_for
 from .postgres import ROLE
 
@@ -163,29 +163,7 @@ def difference(expected, actual):
     lines += [f"+ {key} is extra" for key in sorted(actual.keys() - expected.keys(), key=repr)[:4]]
     differing = [k for k in expected.keys() & actual.keys() if expected[k] != actual[k]]
     for key in sorted(differing, key=repr)[:4]:
-        lines += [f"~ {key}: {line}" for line in list(paths(expected[key], actual[key], ""))[:3]]
+        lines += [f"~ {key}: {line}" for line in list(oracle.paths(expected[key], actual[key], ""))[:3]]
     if not lines:
         return ""
     return f"{len(expected)} documents expected, {len(actual)} found, {len(differing)} differ\n" + "\n".join(lines)
-
-
-def paths(a, b, path):
-    if isinstance(a, dict) and isinstance(b, dict):
-        for k in sorted(a.keys() | b.keys()):
-            if k not in a:
-                yield f"{path}.{k}: not expected, found {show(b[k])}"
-            elif k not in b:
-                yield f"{path}.{k}: missing, expected {show(a[k])}"
-            elif a[k] != b[k]:
-                yield from paths(a[k], b[k], f"{path}.{k}")
-    elif isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
-        for i, (x, y) in enumerate(zip(a, b)):
-            if x != y:
-                yield from paths(x, y, f"{path}[{i}]")
-    else:
-        yield f"{path}: expected {show(a)}, found {show(b)}"
-
-
-def show(value):
-    text = repr(value)
-    return text if len(text) <= 200 else text[:197] + "..."
