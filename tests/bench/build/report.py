@@ -1,6 +1,6 @@
 """From samples to the table and the targets. Everything is a median over the rounds; a ratio is one of medians of rates, and its range is that
 of the rounds' own ratios, because the variants of one round ran one after the other."""
-import statistics
+from lib.report import cpu_us, figures, target, targets_text
 
 # workload -> ((variant, least ratio of our rate to its rate), …)
 LIMITS = {"flat": (("peer", 12), ("copy", 0.5), ("json_agg", None)), "nested": (("peer", 12), ("json_agg", 3), ("copy", None)),
@@ -15,16 +15,7 @@ class Results:
         self.samples = samples
 
     def line(self, workload, variant):
-        runs = self.samples[workload][variant]
-        median = lambda of: statistics.median(of(r) for r in runs)  # noqa: E731
-        return {
-            "workload": workload, "variant": variant, "rounds": len(runs), "documents": runs[0]["documents"],
-            "documents_per_s": median(lambda r: r["documents"] / r["seconds"]),
-            "min": min(r["documents"] / r["seconds"] for r in runs), "max": max(r["documents"] / r["seconds"] for r in runs),
-            "client_us": median(lambda r: r["client_cpu_s"] / r["documents"] * 1e6),
-            "server_us": median(lambda r: r["server_cpu_s"] / r["documents"] * 1e6),
-            "peak_rss_mb": max(r["peak_rss_mb"] for r in runs),
-        }
+        return {"workload": workload, "variant": variant, **figures(self.samples[workload][variant], "documents")}
 
     def lines(self):
         return [self.line(w, v) for w in self.samples for v in self.samples[w]]
@@ -38,12 +29,9 @@ class Results:
                     continue
                 theirs = self.line(workload, variant)
                 pairs = [b["seconds"] / b["documents"] / (a["seconds"] / a["documents"]) for a, b in zip(variants["pgsync"], variants[variant])]
-                cpu = (theirs["client_us"] + theirs["server_us"]) / (ours["client_us"] + ours["server_us"])
-                value = ours["documents_per_s"] / theirs["documents_per_s"]
-                out.append({"target": f"rate / {variant}", "workload": workload, "value": value, "min": min(pairs), "max": max(pairs),
-                            "cpu_ratio": cpu, "limit": limit, "holds": None if limit is None else value >= limit})
-            out.append({"target": "peak memory, MB", "workload": workload, "value": ours["peak_rss_mb"], "min": None, "max": None,
-                        "cpu_ratio": None, "limit": PEAK_MB, "holds": ours["peak_rss_mb"] <= PEAK_MB})
+                out.append(target(f"rate / {variant}", workload, ours["documents_per_s"] / theirs["documents_per_s"], pairs,
+                                  cpu_us(theirs) / cpu_us(ours), limit))
+            out.append(target("peak memory, MB", workload, ours["peak_rss_mb"], None, None, PEAK_MB, at_most=True))
         return out
 
     def as_text(self, judged):
@@ -52,12 +40,4 @@ class Results:
             span = f"{x['min']:,.0f} .. {x['max']:,.0f}"
             out.append(f"{x['workload']:<10}{x['variant']:<10}{x['documents']:>11,}{x['documents_per_s']:>13,.0f}{span:>23}"
                        f"{x['client_us']:>11.1f}{x['server_us']:>11.1f}{x['peak_rss_mb']:>9.0f}")
-        out += ["", "targets" + ("" if judged else " (not judged: at small sizes starting weighs too much)"),
-                f"  {'':<10}{'':<20}{'value':>9}   {'min .. max':<18}{'CPU ratio':>9}   limit"]
-        for t in self.targets():
-            span = "" if t["min"] is None else f"{t['min']:.2f} .. {t['max']:.2f}"
-            cpu = "" if t["cpu_ratio"] is None else f"{t['cpu_ratio']:.2f}"
-            limit = "for information" if t["limit"] is None else f"{'<=' if 'memory' in t['target'] else '>='} {t['limit']:g}"
-            verdict = "" if t["holds"] is None or not judged else "holds" if t["holds"] else "MISSED"
-            out.append(f"  {t['workload']:<10}{t['target']:<20}{t['value']:>9.2f}   {span:<18}{cpu:>9}   {limit:<17}{verdict}".rstrip())
-        return "\n".join(out)
+        return "\n".join(out + targets_text(self.targets(), judged))

@@ -1,6 +1,7 @@
 """From samples to the table and the targets. Everything is a median over the rounds; a ratio is one of medians of rates."""
 import statistics
 
+from lib.report import cpu_us, figures, target, targets_text
 from workloads import WORKLOADS
 
 BACKLOG_RATIO = 0.9
@@ -16,28 +17,14 @@ class Results:
     def line(self, workload, variant):
         runs = self.samples[workload][variant]
         median = lambda of: statistics.median(of(r) for r in runs)  # noqa: E731
-        rates = [r["changes"] / r["seconds"] for r in runs]
-        return {
-            "workload": workload, "variant": variant, "rounds": len(runs), "changes": runs[0]["changes"],
-            "changes_per_s": statistics.median(rates), "min": min(rates), "max": max(rates),
-            "documents": median(lambda r: r["documents"]), "documents_per_s": median(lambda r: r["documents"] / r["seconds"]),
-            "client_us": median(lambda r: r["client_cpu_s"] / r["changes"] * 1e6),
-            "server_us": median(lambda r: r["server_cpu_s"] / r["changes"] * 1e6),
-            "peak_rss_mb": max(r["peak_rss_mb"] for r in runs),
-        }
+        return {"workload": workload, "variant": variant, **figures(runs, "changes"), "documents": median(lambda r: r["documents"]),
+                "documents_per_s": median(lambda r: r["documents"] / r["seconds"])}
 
     def lines(self):
         return [self.line(w, v) for w in self.samples for v in self.samples[w]]
 
     def targets(self):
         out = []
-
-        def target(name, workload, value, span, cpu, limit, at_most=False):
-            holds = None if limit is None else value <= limit if at_most else value >= limit
-            out.append({"target": name, "workload": workload, "value": value, "min": span and min(span), "max": span and max(span),
-                        "cpu_ratio": cpu, "limit": limit, "at_most": at_most, "holds": holds})
-
-        cpu = lambda x: x["client_us"] + x["server_us"]  # noqa: E731
         limits = {w.name: w.limit for w in WORKLOADS}
         for workload, variants in self.samples.items():
             ours = self.line(workload, "pgsync")
@@ -45,13 +32,13 @@ class Results:
             for variant in variants:
                 other = self.line(workload, variant)
                 if variant == "peer":
-                    target("rate / PGSync's", workload, ours["changes_per_s"] / other["changes_per_s"],
-                           [r / other["changes_per_s"] for r in rates], cpu(other) / cpu(ours), limits[workload])
+                    out.append(target("rate / PGSync's", workload, ours["changes_per_s"] / other["changes_per_s"],
+                                      [r / other["changes_per_s"] for r in rates], cpu_us(other) / cpu_us(ours), limits[workload]))
                 elif variant != "pgsync":
                     shorter = [r["changes"] / r["seconds"] for r in variants[variant]]
-                    target(f"rate / that of {variant}", workload, ours["changes_per_s"] / other["changes_per_s"],
-                           [a / b for a, b in zip(rates, shorter)], cpu(other) / cpu(ours), BACKLOG_RATIO)
-            target("peak memory, MB", workload, ours["peak_rss_mb"], None, None, PEAK_MB, at_most=True)
+                    out.append(target(f"rate / that of {variant}", workload, ours["changes_per_s"] / other["changes_per_s"],
+                                      [a / b for a, b in zip(rates, shorter)], cpu_us(other) / cpu_us(ours), BACKLOG_RATIO))
+            out.append(target("peak memory, MB", workload, ours["peak_rss_mb"], None, None, PEAK_MB, at_most=True))
         return out
 
     def as_text(self, judged):
@@ -61,12 +48,4 @@ class Results:
             span = f"{x['min']:,.0f} .. {x['max']:,.0f}"
             out.append(f"{x['workload']:<15}{x['variant']:<14}{x['changes']:>10,}{x['changes_per_s']:>11,.0f}{span:>21}{x['documents']:>11,.0f}"
                        f"{x['documents_per_s']:>9,.0f}{x['client_us']:>11.1f}{x['server_us']:>11.1f}{x['peak_rss_mb']:>9.0f}")
-        out += ["", "targets" + ("" if judged else " (not judged: at small sizes starting weighs too much)"),
-                f"  {'':<15}{'':<26}{'value':>9}   {'min .. max':<18}{'CPU ratio':>9}   limit"]
-        for t in self.targets():
-            span = "" if t["min"] is None else f"{t['min']:.2f} .. {t['max']:.2f}"
-            ratio = "" if t["cpu_ratio"] is None else f"{t['cpu_ratio']:.2f}"
-            limit = f"{'<=' if t['at_most'] else '>='} {t['limit']:g}"
-            verdict = "" if not judged else "holds" if t["holds"] else "MISSED"
-            out.append(f"  {t['workload']:<15}{t['target']:<26}{t['value']:>9.2f}   {span:<18}{ratio:>9}   {limit:<9}{verdict}".rstrip())
-        return "\n".join(out)
+        return "\n".join(out + targets_text(self.targets(), judged))
