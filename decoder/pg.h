@@ -33,6 +33,7 @@ extern "C" {
 #include "replication/origin.h"
 #include "replication/output_plugin.h"
 #include "replication/reorderbuffer.h"
+#include "replication/snapbuild.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/datum.h"
@@ -48,6 +49,7 @@ extern "C" {
 #include "utils/rel.h"
 #include "utils/relcache.h"
 #include "utils/resowner.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
@@ -95,6 +97,27 @@ inline ReorderBufferTXN* TopTransaction(ReorderBufferTXN* txn) {
   return rbtxn_get_toptxn(txn);
 #else
   return txn->toptxn != nullptr ? txn->toptxn : txn;
+#endif
+}
+
+// The server found, while it sent this (sub)transaction in progress, that it was rolled back
+// meanwhile.
+inline bool FoundAborted(const ReorderBufferTXN* txn) {
+#if PG_VERSION_NUM >= 180000
+  return rbtxn_is_aborted(txn);
+#else
+  return txn->concurrent_abort;
+#endif
+}
+
+// The catalogs as decoding sees them at the end of what it has read.
+inline Snapshot CatalogSnapshotOfDecoding(const LogicalDecodingContext* ctx,
+                                          const ReorderBufferTXN* txn) {
+#if PG_VERSION_NUM >= 160000
+  (void)txn;
+  return SnapBuildGetOrBuildSnapshot(ctx->snapshot_builder);
+#else
+  return SnapBuildGetOrBuildSnapshot(ctx->snapshot_builder, txn->xid);
 #endif
 }
 

@@ -29,6 +29,7 @@ void OnChange(LogicalDecodingContext* ctx, ReorderBufferTXN* txn, Relation relat
               ReorderBufferChange* change) {
   Session* const session = SessionOf(ctx);
   CountChange(ctx, session);
+  if (session->in_block && IsMarked(txn, Mark::kLostChanges)) CheckCatalogs(ctx, txn);
   RelationEntry* const entry = LookUp(session->cache, relation);
   if (entry->targets == nullptr) {
     ++entry->counters.filtered;
@@ -62,6 +63,7 @@ void OnTruncate(LogicalDecodingContext* ctx, ReorderBufferTXN* txn, int count, R
                 ReorderBufferChange* change) {
   Session* const session = SessionOf(ctx);
   CountChange(ctx, session);
+  if (session->in_block && IsMarked(txn, Mark::kLostChanges)) CheckCatalogs(ctx, txn);
   const MemoryContext caller = pg::Enter(session->change_context);
   List* const targets = TruncatedTargets(session, {relations, static_cast<size_t>(count)});
   if (targets != NIL) {
@@ -138,9 +140,10 @@ void OnStreamStart(LogicalDecodingContext* ctx) {
   session->in_block = true;
 }
 
-void OnStreamStop(LogicalDecodingContext* ctx) {
+void OnStreamStop(LogicalDecodingContext* ctx, ReorderBufferTXN* txn) {
   Session* const session = SessionOf(ctx);
   session->in_block = false;
+  NoteConcurrentAborts(txn);
   if (!session->begun) return;
   session->begun = false;
   StringInfoSink sink = session->frame.Open();
@@ -151,7 +154,7 @@ void OnStreamStop(LogicalDecodingContext* ctx) {
 
 void OnStreamCommit(LogicalDecodingContext* ctx, ReorderBufferTXN* txn, XLogRecPtr commit_lsn) {
   Session* const session = SessionOf(ctx);
-  const bool sent = txn->output_plugin_private != nullptr;
+  const bool sent = IsMarked(txn, Mark::kSent);
   if (sent) {
     StringInfoSink sink = session->frame.Open();
     Encoder(sink).StreamCommit(txn->xid, commit_lsn, txn->end_lsn, pg::CommitTime(txn));
@@ -164,7 +167,7 @@ void OnStreamCommit(LogicalDecodingContext* ctx, ReorderBufferTXN* txn, XLogRecP
 void OnStreamAbort(LogicalDecodingContext* ctx, ReorderBufferTXN* txn) {
   Session* const session = SessionOf(ctx);
   ReorderBufferTXN* const top = pg::TopTransaction(txn);
-  if (top->output_plugin_private == nullptr) return;
+  if (!IsMarked(top, Mark::kSent)) return;
   StringInfoSink sink = session->frame.Open();
   Encoder(sink).StreamAbort(top->xid, txn->xid);
   session->frame.Complete();
@@ -214,8 +217,8 @@ static bool FilterByOriginCallback(LogicalDecodingContext* ctx, pgsync::pg::Orig
 static void StreamStartCallback(LogicalDecodingContext* ctx, ReorderBufferTXN*) {
   pgsync::OnStreamStart(ctx);
 }
-static void StreamStopCallback(LogicalDecodingContext* ctx, ReorderBufferTXN*) {
-  pgsync::OnStreamStop(ctx);
+static void StreamStopCallback(LogicalDecodingContext* ctx, ReorderBufferTXN* txn) {
+  pgsync::OnStreamStop(ctx, txn);
 }
 static void StreamCommitCallback(LogicalDecodingContext* ctx, ReorderBufferTXN* txn,
                                  XLogRecPtr lsn) {

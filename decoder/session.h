@@ -45,6 +45,24 @@ void StartSession(LogicalDecodingContext* ctx);
 // Undoes what is not memory. Not called after an ERROR, which undoes it by itself.
 void EndSession(LogicalDecodingContext* ctx);
 
+// What the session remembers about a transaction in progress, in its output_plugin_private.
+enum class Mark : uintptr_t {
+  kSent = 1,         // a block of it was sent
+  kLostChanges = 2,  // CheckCatalogs has to look
+};
+inline bool IsMarked(const ReorderBufferTXN* txn, Mark mark) {
+  return (reinterpret_cast<uintptr_t>(txn->output_plugin_private) & static_cast<uintptr_t>(mark)) !=
+         0;
+}
+void SetMark(ReorderBufferTXN* txn, Mark mark, bool on);
+
+// At the end of a block: marks the transaction if the server may have dropped more of it than what
+// was rolled back.
+void NoteConcurrentAborts(ReorderBufferTXN* txn);
+// Before a row of a transaction marked kLostChanges is decoded: ERROR unless the catalogs are
+// surely the right ones.
+void CheckCatalogs(const LogicalDecodingContext* ctx, ReorderBufferTXN* txn);
+
 // Where a record of the transaction goes; begins the transaction, or its block, if this is the
 // first. `member` is the (sub)transaction that the change belongs to; it matters in blocks only.
 // Every record is followed by session->frame.Complete().
