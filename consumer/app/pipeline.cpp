@@ -14,6 +14,7 @@
 #include "consumer/app/loader.h"
 #include "consumer/app/stream_producer.h"
 #include "consumer/app/worker.h"
+#include "consumer/base/crash_point.h"
 #include "consumer/source/slot.h"
 
 namespace app {
@@ -156,6 +157,7 @@ class Recorder {
         return std::move(status).error().While("recording the position in index " +
                                                context_.trees[i].index);
       }
+      PGSYNC_CRASH_POINT("state");
     }
     recorded_ = std::max(recorded_, *low);
     revision_ = revision;

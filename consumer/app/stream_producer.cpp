@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "consumer/base/backoff.h"
+#include "consumer/base/crash_point.h"
 #include "consumer/source/slot.h"
 
 namespace app {
@@ -188,6 +189,7 @@ Status StreamProducer::Consume(source::ReplicationStream& stream, BatchCollector
     if (!event) return event.error();
 
     if (auto* frame = std::get_if<source::Frame>(&*event)) {
+      PGSYNC_CRASH_POINT("receive");
       for (const model::Record& record : *frame) {
         if (const auto* statistics = std::get_if<model::Statistics>(&record)) {
           counters.Take(*statistics);
@@ -261,7 +263,10 @@ base::Result<bool> StreamProducer::Put(source::ReplicationStream& stream,
       return base::Reconnect("the queue was lost or reset; starting again from the slot");
     }
     auto added = context_.producer.TryAdd(queue::Lane::kStream, batch);
-    if (added && *added) return true;
+    if (added && *added) {
+      PGSYNC_CRASH_POINT("xadd");
+      return true;
+    }
     if (!added && added.error().kind != ErrorKind::kRetry) return added.error();
     Acknowledge(stream);
     if (auto status = stream.KeepAlive(); !status) return status.error();

@@ -9,6 +9,7 @@
 #include "consumer/assemble/load_plan.h"
 #include "consumer/assemble/view_refresh.h"
 #include "consumer/base/backoff.h"
+#include "consumer/base/crash_point.h"
 
 namespace app {
 namespace {
@@ -131,6 +132,7 @@ void Worker::Finish(const std::vector<queue::Entry>& entries, steady_clock::time
   if (auto status = consumer_->Done(entries); !status && !Passing(status.error())) {
     context_.fail(std::move(status).error());
   }
+  PGSYNC_CRASH_POINT("xack");
 }
 
 Status Worker::BuildSlice(FanOut* fan_out) {
@@ -308,6 +310,7 @@ Status Worker::Write(assemble::Built built, base::Lsn lsn) {
   for (const model::BulkItem& item : built.request.items) {
     if (item.any_routing) any_routing.push_back(item);
   }
+  PGSYNC_CRASH_POINT("fetch");
   auto delivered =
       sink::Deliver(context_.target, *writer_, context_.trees, std::move(built.request), lsn,
                     built.read_at + kStale, context_.drain, context_.log, context_.metrics);

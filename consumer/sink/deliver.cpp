@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "consumer/base/backoff.h"
+#include "consumer/base/crash_point.h"
 #include "consumer/sink/target.h"
 
 namespace sink {
@@ -139,6 +140,7 @@ base::Result<DeliveryCounts> Deliver(Target& target, Writer& writer,
   while (!request.items.empty()) {
     const auto begun = Clock::now();
     auto outcome = writer.Write(request);
+    PGSYNC_CRASH_POINT("bulk_answered");
     metrics.seconds.Observe(static_cast<uint64_t>(
         std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begun).count()));
     if (!outcome) {

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "consumer/base/crash_point.h"
+
 namespace sink {
 namespace {
 
@@ -43,6 +45,7 @@ struct ResponseBuffer {
 };
 
 size_t OnBody(char* bytes, size_t size, size_t count, void* user) noexcept {
+  PGSYNC_CRASH_POINT("bulk_sent");
   auto* buffer = static_cast<ResponseBuffer*>(user);
   if (buffer->body->size() + size * count > kMostResponseBytes) {
     buffer->too_large = true;

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "consumer/base/crash_point.h"
 #include "consumer/source/slot.h"
 
 namespace source {
@@ -165,6 +166,7 @@ Status ReplicationStream::Feedback(bool request_reply) {
   if (auto sent = connection_.WriteCopy(status); !sent) {
     return std::move(sent).error().While(fmt::format("feedback to slot \"{}\"", slot_));
   }
+  PGSYNC_CRASH_POINT("feedback");
   sent_flushed_ = flushed;
   last_feedback_ = Clock::now();
   return {};
