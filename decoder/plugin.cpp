@@ -29,7 +29,7 @@ void OnChange(LogicalDecodingContext* ctx, ReorderBufferTXN* txn, Relation relat
               ReorderBufferChange* change) {
   Session* const session = SessionOf(ctx);
   CountChange(ctx, session);
-  if (session->in_block && IsMarked(txn, Mark::kLostChanges)) CheckCatalogs(ctx, txn);
+  if (session->in_block) CheckCatalogs(txn);
   RelationEntry* const entry = LookUp(session->cache, relation);
   if (entry->targets == nullptr) {
     ++entry->counters.filtered;
@@ -63,7 +63,7 @@ void OnTruncate(LogicalDecodingContext* ctx, ReorderBufferTXN* txn, int count, R
                 ReorderBufferChange* change) {
   Session* const session = SessionOf(ctx);
   CountChange(ctx, session);
-  if (session->in_block && IsMarked(txn, Mark::kLostChanges)) CheckCatalogs(ctx, txn);
+  if (session->in_block) CheckCatalogs(txn);
   const MemoryContext caller = pg::Enter(session->change_context);
   List* const targets = TruncatedTargets(session, {relations, static_cast<size_t>(count)});
   if (targets != NIL) {
@@ -134,16 +134,9 @@ void OnCommit(LogicalDecodingContext* ctx, const ReorderBufferTXN* txn, XLogRecP
   AfterCommit(ctx, txn, sent);
 }
 
-void OnStreamStart(LogicalDecodingContext* ctx) {
-  Session* const session = SessionOf(ctx);
-  session->begun = false;
-  session->in_block = true;
-}
-
 void OnStreamStop(LogicalDecodingContext* ctx, ReorderBufferTXN* txn) {
+  EndBlock(ctx, txn);
   Session* const session = SessionOf(ctx);
-  session->in_block = false;
-  NoteConcurrentAborts(txn);
   if (!session->begun) return;
   session->begun = false;
   StringInfoSink sink = session->frame.Open();
@@ -154,24 +147,25 @@ void OnStreamStop(LogicalDecodingContext* ctx, ReorderBufferTXN* txn) {
 
 void OnStreamCommit(LogicalDecodingContext* ctx, ReorderBufferTXN* txn, XLogRecPtr commit_lsn) {
   Session* const session = SessionOf(ctx);
-  const bool sent = IsMarked(txn, Mark::kSent);
+  const bool sent = WasSent(txn);
   if (sent) {
     StringInfoSink sink = session->frame.Open();
     Encoder(sink).StreamCommit(txn->xid, commit_lsn, txn->end_lsn, pg::CommitTime(txn));
     session->frame.Complete();
-    txn->output_plugin_private = nullptr;
   }
+  Forget(txn);
   AfterCommit(ctx, txn, sent);
 }
 
 void OnStreamAbort(LogicalDecodingContext* ctx, ReorderBufferTXN* txn) {
   Session* const session = SessionOf(ctx);
   ReorderBufferTXN* const top = pg::TopTransaction(txn);
-  if (!IsMarked(top, Mark::kSent)) return;
+  const bool sent = WasSent(top);
+  if (txn == top) Forget(top);
+  if (!sent) return;
   StringInfoSink sink = session->frame.Open();
   Encoder(sink).StreamAbort(top->xid, txn->xid);
   session->frame.Complete();
-  if (txn == top) txn->output_plugin_private = nullptr;
   Flush(ctx, session);
 }
 
@@ -214,8 +208,8 @@ static void MessageCallback(LogicalDecodingContext* ctx, ReorderBufferTXN* txn, 
 static bool FilterByOriginCallback(LogicalDecodingContext* ctx, pgsync::pg::OriginId origin) {
   return pgsync::FilterOrigin(ctx, origin);
 }
-static void StreamStartCallback(LogicalDecodingContext* ctx, ReorderBufferTXN*) {
-  pgsync::OnStreamStart(ctx);
+static void StreamStartCallback(LogicalDecodingContext* ctx, ReorderBufferTXN* txn) {
+  pgsync::BeginBlock(ctx, txn);
 }
 static void StreamStopCallback(LogicalDecodingContext* ctx, ReorderBufferTXN* txn) {
   pgsync::OnStreamStop(ctx, txn);

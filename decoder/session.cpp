@@ -32,9 +32,10 @@ RowValues RoomForARow() {
           pg::AllocZero<bool>(MaxTupleAttributeNumber)};
 }
 
-bool SameCatalogs(Snapshot a, Snapshot b) {
-  return a->xmin == b->xmin && a->xmax == b->xmax && a->xcnt == b->xcnt &&
-         (a->xcnt == 0 || memcmp(a->xip, b->xip, a->xcnt * sizeof(TransactionId)) == 0);
+CatalogState StateOf(Snapshot snapshot) {
+  const auto bytes = static_cast<int>(snapshot->xcnt * sizeof(TransactionId));
+  return {snapshot->xmin, snapshot->xmax, snapshot->xcnt,
+          hash_bytes(reinterpret_cast<const unsigned char*>(snapshot->xip), bytes)};
 }
 
 }  // namespace
@@ -66,50 +67,70 @@ void EndSession(LogicalDecodingContext* ctx) {
   }
 }
 
-void SetMark(ReorderBufferTXN* txn, Mark mark, bool on) {
-  const auto bit = static_cast<uintptr_t>(mark);
-  const auto marks = reinterpret_cast<uintptr_t>(txn->output_plugin_private);
-  txn->output_plugin_private = reinterpret_cast<void*>(on ? marks | bit : marks & ~bit);
+void BeginBlock(LogicalDecodingContext* ctx, ReorderBufferTXN* txn) {
+  SessionOf(ctx)->in_block = true;
+  SessionOf(ctx)->begun = false;
+  Streamed* streamed = StreamedOf(txn);
+  if (streamed == nullptr) {
+    const MemoryContext caller = pg::Enter(ctx->context);
+    txn->output_plugin_private = streamed = pg::AllocZero<Streamed>();
+    pg::Enter(caller);
+  }
+  if (streamed->catalogs != Streamed::kToCheck) return;
+  // While changes are decoded this is the snapshot that catalogs are read with.
+  const CatalogState present = StateOf(GetTransactionSnapshot());
+  streamed->catalogs = present == streamed->right ? Streamed::kSure : Streamed::kLost;
+  streamed->right = present;
 }
 
 // When a look into the catalogs for a subtransaction in progress finds that it was rolled back
 // meanwhile, the server ends the block there and forgets what it had queued behind, even the new
 // catalog snapshots that commits of others left there (ReorderBufferResetTXN, 14 to 18). Rows that
-// the transaction writes later are then decoded by catalogs of before: under an old name of the
+// the transaction writes later would be decoded by catalogs of before: under an old name of the
 // table or of a column.
-void NoteConcurrentAborts(ReorderBufferTXN* txn) {
+void EndBlock(LogicalDecodingContext* ctx, ReorderBufferTXN* txn) {
+  SessionOf(ctx)->in_block = false;
   // The server's macros for lists are C.
   const dlist_node* const head = &txn->subtxns.head;
   for (const dlist_node* at = head->next; at != nullptr && at != head; at = at->next) {
     const auto* const member = reinterpret_cast<const ReorderBufferTXN*>(
         reinterpret_cast<const char*>(at) - offsetof(ReorderBufferTXN, node));
     if (!pg::FoundAborted(member)) continue;
-    SetMark(txn, Mark::kLostChanges, true);
+    StreamedOf(txn)->catalogs = Streamed::kToCheck;
+    StreamedOf(txn)->right = StateOf(pg::CatalogSnapshotOfDecoding(ctx, txn));
     return;
   }
 }
 
-void CheckCatalogs(const LogicalDecodingContext* ctx, ReorderBufferTXN* txn) {
-  // While changes are decoded this is the snapshot that catalogs are read with.
-  if (!SameCatalogs(GetTransactionSnapshot(), pg::CatalogSnapshotOfDecoding(ctx, txn))) {
+void CheckCatalogs(ReorderBufferTXN* txn) {
+  Streamed* const streamed = StreamedOf(txn);
+  if (streamed->catalogs != Streamed::kLost) return;
+  if (StateOf(GetTransactionSnapshot()) == streamed->right) {
     ereport(ERROR,
             (errcode(ERRCODE_INTERNAL_ERROR),
              errmsg("cannot decode a transaction in progress any further"),
-             errdetail("A subtransaction of transaction %u was rolled back while it was decoded, and "
-                       "the server may have lost which changes of other transactions to the "
-                       "catalogs this one has to see.",
+             errdetail("A subtransaction of transaction %u was rolled back while it was decoded, "
+                       "and the server lost which changes of other transactions to the catalogs "
+                       "this one has to see.",
                        txn->xid),
              errhint("Start again without option \"streaming\".")));
   }
-  SetMark(txn, Mark::kLostChanges, false);
+  // A later commit has brought the present ones.
+  streamed->catalogs = Streamed::kSure;
+}
+
+void Forget(ReorderBufferTXN* txn) {
+  if (txn->output_plugin_private == nullptr) return;
+  pfree(txn->output_plugin_private);
+  txn->output_plugin_private = nullptr;
 }
 
 StringInfoSink OpenRecord(Session* session, ReorderBufferTXN* txn, TransactionId member) {
   StringInfoSink sink = session->frame.Open();
   if (!session->begun) {
     if (session->in_block) {
-      Encoder(sink).StreamStart(txn->xid, !IsMarked(txn, Mark::kSent));
-      SetMark(txn, Mark::kSent, true);
+      Encoder(sink).StreamStart(txn->xid, !StreamedOf(txn)->sent);
+      StreamedOf(txn)->sent = true;
       session->member = txn->xid;
     } else {
       Encoder(sink).Begin(txn->final_lsn, pg::CommitTime(txn), txn->xid);

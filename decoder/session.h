@@ -45,23 +45,34 @@ void StartSession(LogicalDecodingContext* ctx);
 // Undoes what is not memory. Not called after an ERROR, which undoes it by itself.
 void EndSession(LogicalDecodingContext* ctx);
 
-// What the session remembers about a transaction in progress, in its output_plugin_private.
-enum class Mark : uintptr_t {
-  kSent = 1,         // a block of it was sent
-  kLostChanges = 2,  // CheckCatalogs has to look
+// Which catalogs a snapshot of logical decoding shows: what had committed.
+struct CatalogState {
+  TransactionId xmin, xmax;
+  uint32 count, hash;  // of the transactions in between that had committed
+  bool operator==(const CatalogState&) const = default;
 };
-inline bool IsMarked(const ReorderBufferTXN* txn, Mark mark) {
-  return (reinterpret_cast<uintptr_t>(txn->output_plugin_private) & static_cast<uintptr_t>(mark)) !=
-         0;
-}
-void SetMark(ReorderBufferTXN* txn, Mark mark, bool on);
 
-// At the end of a block: marks the transaction if the server may have dropped more of it than what
-// was rolled back.
-void NoteConcurrentAborts(ReorderBufferTXN* txn);
-// Before a row of a transaction marked kLostChanges is decoded: ERROR unless the catalogs are
-// surely the right ones.
-void CheckCatalogs(const LogicalDecodingContext* ctx, ReorderBufferTXN* txn);
+// What the session remembers about a transaction in progress, in its output_plugin_private, from
+// its first block to its end.
+struct Streamed {
+  bool sent;  // a block of it reached the client
+  enum { kSure, kToCheck, kLost } catalogs;
+  CatalogState right;  // kToCheck: what its next block has to begin with. kLost: what it began with
+};
+inline Streamed* StreamedOf(const ReorderBufferTXN* txn) {
+  return static_cast<Streamed*>(txn->output_plugin_private);
+}
+inline bool WasSent(const ReorderBufferTXN* txn) {
+  return StreamedOf(txn) != nullptr && StreamedOf(txn)->sent;
+}
+
+// Ends of a block: the server may have forgotten catalog changes between them.
+void BeginBlock(LogicalDecodingContext* ctx, ReorderBufferTXN* txn);
+void EndBlock(LogicalDecodingContext* ctx, ReorderBufferTXN* txn);
+// Before a row in a block is looked at: ERROR if the catalogs are those of before.
+void CheckCatalogs(ReorderBufferTXN* txn);
+// The transaction in progress has ended.
+void Forget(ReorderBufferTXN* txn);
 
 // Where a record of the transaction goes; begins the transaction, or its block, if this is the
 // first. `member` is the (sub)transaction that the change belongs to; it matters in blocks only.

@@ -207,7 +207,7 @@ def test_ddl_fuzz(database, seed):
         given_up = len(getattr(sender, "errors", ())) == 3
         judge(f"walsender {sender.slot}", reader.transactions if given_up else reader.end(), history.every, complete=not given_up)
         if sender.slot == "streamed":
-            assert reader.records.get("stream_start"), "no transaction was streamed"
+            assert reader.records.get("stream_start") or given_up, "no transaction was streamed"
             results["ERRORs of the server"] = sender.errors
             results["stream records"] = {k: v for k, v in reader.records.items() if "stream" in k or k == "subtransaction"}
     everything = peek(database, "after").end()
