@@ -22,9 +22,18 @@ Control (all answer JSON; POST without body, arguments in the query string):
     POST /_stub/reset?count=N[&when=before|after]
                                     the next N _bulk requests are read and the connection is cut without an answer,
                                     before they are applied or after (default: after)
+    POST /_stub/chaos?seed=S&rate=PERCENT
+                                    faults of all kinds (engine_chaos.py) in so many of the requests that write: _bulk, states, dead letters,
+                                    sweeps; rate=0 ends it
+    POST /_stub/strict?field=F&value=V
+                                    a mapping that does not take documents with this value of this field: they are refused with 400
     POST /_stub/product?number=V&distribution=D     what GET / says; distribution=elasticsearch = none in the answer
     POST /_stub/auth?user=U&password=P              from now on basic auth is required (401); empty user = off
     POST /_stub/clear               ends every rule above, keeps the data
+    POST /_stub/wipe                an empty engine without rules, once no _bulk is under way
+    GET  /_stub/ops                 every item that was applied or refused for good, as NDJSON in order:
+                                    {"_index","_id","verb","version","_source"}; verb "refused" for the latter
+    GET  /_stub/chaos               {"kind": how many requests have met it}
     GET  /_stub/dump[?index=NAME]   all documents as NDJSON in order of index and id:
                                     {"_index","_id","_version","_routing","_source"}; NAME may be an alias
     GET  /_stub/tombstones?index=N  {"id": version, …}
@@ -41,6 +50,8 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from engine_chaos import Chaos
 
 START = time.monotonic()
 
@@ -73,6 +84,11 @@ class Engine:
         self.aliases = {}  # alias -> set of index names
         self.scrolls = {}
         self.scroll_number = 0
+        self.ops = []  # (index, id, verb, version, source)
+
+    def wipe(self):
+        with self.lock:
+            self.indices, self.aliases, self.scrolls, self.ops = {}, {}, {}, []
 
     def resolve(self, name):
         """Indices behind names, aliases and wildcards joined by commas."""
@@ -193,12 +209,14 @@ class Engine:
         if verb == "delete":
             index.documents.pop(key, None)
             index.tombstones[key] = version
+            self.ops.append((index.name, key, verb, version, None))
             return dict(answer, result="deleted" if known else "not_found", status=200 if known else 404)
         if verb == "create" and known:
             raise Failure(409, "version_conflict_engine_exception",
                           "[%s]: version conflict, document already exists" % key)
         index.tombstones.pop(key, None)
         index.documents[key] = (version, meta.get("routing"), source)
+        self.ops.append((index.name, key, verb, version, source))
         return dict(answer, result="updated" if known else "created", status=200 if known else 201)
 
     def search(self, name, size, start=0):
@@ -232,6 +250,8 @@ class Rules:
             self.reset = None       # [count, when]
             self.number, self.distribution = "2.19.5", "opensearch"
             self.auth = None
+            self.chaos = Chaos()
+            self.strict = None      # (field, value)
             self.release_number += 1
             self.changed.notify_all()
 
@@ -275,6 +295,12 @@ class Journal:
         self.lines = []
         self.counters = {"bulk": 0, "items": 0, "max_concurrent_bulk": 0, "requests": 0, "gzip": 0}
         self.concurrent = 0
+        self.idle = threading.Condition(self.lock)
+
+    def wipe(self):
+        with self.idle:
+            assert self.idle.wait_for(lambda: self.concurrent == 0, 30), "a _bulk does not end"
+            self.lines = []
 
     def add(self, **line):
         with self.lock:
@@ -293,6 +319,7 @@ class Journal:
         with self.lock:
             self.concurrent -= 1
             self.counters["items"] += items
+            self.idle.notify_all()
 
 
 ENGINE, RULES, JOURNAL = Engine(), Rules(), Journal()
@@ -325,6 +352,10 @@ class Handler(BaseHTTPRequestHandler):
             return self.control(self.parts[1] if len(self.parts) > 1 else "")
         is_bulk = self.parts[-1:] == ["_bulk"]
         self.logged_body = None
+        self.retry_after = self.cut_answer = False
+        self.item_chaos = None
+        self.answer_delay = 0
+        after = None
         try:
             if self.headers.get("Content-Encoding") == "gzip":
                 raw = gzip.decompress(raw)
@@ -335,7 +366,10 @@ class Handler(BaseHTTPRequestHandler):
             if failure:
                 raise Failure(failure[0], failure[1] or DEFAULT_TYPES.get(failure[0], "stub_exception"),
                               "the stub was told to fail")
+            after = self.chaos(raw, is_bulk)
             status, body = self.bulk(raw) if is_bulk else self.route(raw)
+            if after == "after":
+                raise ConnectionAbortedError
         except Failure as failure:
             status, body = failure.status, failure.body
         except ConnectionAbortedError:
@@ -347,6 +381,29 @@ class Handler(BaseHTTPRequestHandler):
             return
         self.note(url.path, status)
         self.answer(status, body)
+
+    def chaos(self, raw, is_bulk):
+        """What shall go wrong now, if anything, does; "after" is left to the caller."""
+        chaos = RULES.chaos
+        if self.headers.get("User-Agent", "").startswith("Python"):
+            return None  # the tests' own requests
+        writes = is_bulk or self.parts[-1:] in (["_mapping"], ["_search"]) or "".join(self.parts[:1]).endswith("-rejected")
+        drawn = chaos.draw(is_bulk, raw.count(b"\n") // 2) if chaos.rate and writes else None
+        if not drawn:
+            return None
+        kind, number = drawn
+        if kind in ("fail", "too_large"):
+            self.retry_after = number == 429
+            status = number or 413
+            raise Failure(status, DEFAULT_TYPES.get(status, "stub_exception"), "something went wrong")
+        if kind == "before":
+            raise ConnectionAbortedError
+        if kind == "late":
+            time.sleep(number / 1000)
+        self.item_chaos = chaos if kind == "items" else None
+        self.cut_answer = kind == "truncated"
+        self.answer_delay = number / 1000 if kind == "slow" else 0
+        return kind
 
     def note(self, path, status):
         line = {"method": self.command, "path": path, "status": status}
@@ -361,7 +418,14 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(data)))
+        if self.__dict__.get("retry_after"):
+            self.send_header("Retry-After", "0")
+        if self.__dict__.get("answer_delay"):
+            time.sleep(self.answer_delay)
         self.end_headers()
+        if self.__dict__.get("cut_answer"):
+            data = data[:len(data) // 2]
+            self.close_connection = True
         if self.command != "HEAD":
             self.wfile.write(data)
 
@@ -519,7 +583,9 @@ class Handler(BaseHTTPRequestHandler):
                     failure = None
                     if not meta.get("_index", default_index or "").endswith("-rejected"):
                         failure = RULES.item_failure(meta.get("_id", ""))
-                    if failure:
+                        if self.item_chaos:
+                            failure = (self.item_chaos.fails_item(), None) if not failure else failure
+                    if failure and failure[0]:
                         raise Failure(failure[0], failure[1] or DEFAULT_TYPES.get(failure[0], "stub_exception"),
                                       "the stub was told to fail this item")
                     source = None
@@ -528,6 +594,7 @@ class Handler(BaseHTTPRequestHandler):
                             source = json.loads(line)
                         except ValueError as error:
                             raise Failure(400, "mapper_parsing_exception", "failed to parse: %s" % error)
+                        self.check_mapping(meta, default_index, source)
                     answer = ENGINE.item(verb, meta, source, default_index, require_alias)
                 except Failure as failure:
                     errors = True
@@ -536,6 +603,14 @@ class Handler(BaseHTTPRequestHandler):
                               "error": {k: v for k, v in failure.body["error"].items() if k != "root_cause"}}
                 items.append({verb: answer})
         return {"took": 1, "errors": errors, "items": items}
+
+    @staticmethod
+    def check_mapping(meta, default_index, source):
+        name = meta.get("_index", default_index)
+        if not RULES.strict or name.endswith("-rejected") or str(source.get(RULES.strict[0])) != RULES.strict[1]:
+            return
+        ENGINE.ops.append((name, meta.get("_id"), "refused", meta.get("version"), source))
+        raise Failure(400, "mapper_parsing_exception", "failed to parse field [%s]" % RULES.strict[0])
 
     # /_stub/…
     def control(self, what):
@@ -547,6 +622,17 @@ class Handler(BaseHTTPRequestHandler):
                                     ensure_ascii=False)
                          for i in indices for key, d in sorted(i.documents.items())]
             return self.answer(200, "".join(l + "\n" for l in lines).encode(), "application/x-ndjson")
+        if what == "ops":
+            with ENGINE.lock:
+                lines = [json.dumps({"_index": o[0], "_id": o[1], "verb": o[2], "version": o[3], "_source": o[4]}) for o in ENGINE.ops]
+            return self.answer(200, "".join(l + "\n" for l in lines).encode(), "application/x-ndjson")
+        if what == "wipe":
+            RULES.clear()
+            JOURNAL.wipe()
+            ENGINE.wipe()
+            return self.answer(200, {"ok": True})
+        if what == "chaos" and "seed" not in q:
+            return self.answer(200, RULES.chaos.met)
         if what == "log":
             with JOURNAL.lock:
                 lines = [json.dumps(line) for line in JOURNAL.lines]
@@ -583,6 +669,11 @@ class Handler(BaseHTTPRequestHandler):
                 RULES.reset = [int(q.get("count", 1)), q.get("when", "after")]
             elif what == "product":
                 RULES.number, RULES.distribution = q["number"], q["distribution"]
+            elif what == "chaos":
+                met, RULES.chaos = RULES.chaos.met, Chaos(q["seed"], float(q["rate"]))
+                RULES.chaos.met.update(met)
+            elif what == "strict":
+                RULES.strict = (q["field"], q["value"])
             elif what == "auth":
                 RULES.auth = (q["user"], q.get("password", "")) if q.get("user") else None
             else:
@@ -595,6 +686,10 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
     allow_reuse_address = True
+
+    def handle_error(self, request, address):
+        if not isinstance(sys.exc_info()[1], ConnectionError):  # a client that died is no fault of ours
+            super().handle_error(request, address)
 
 
 def main():

@@ -1,5 +1,6 @@
 """A private redis-server without persistence. With `password`, it is in the configuration file: never on a command line."""
 import pathlib
+import re
 import socket
 import subprocess
 
@@ -22,10 +23,16 @@ class RedisServer:
     def start(self):
         conf = self.dir / "redis.conf"
         conf.write_text(f"port {self.port}\nbind 127.0.0.1\nsave \"\"\nappendonly no\ndir {self.dir}\nlogfile {self.log}\n"
+                        + ("enable-debug-command local\n" if self._major() >= 7 else "")
                         + (f"requirepass {self.password}\n" if self.password else ""))
         self._process = subprocess.Popen(["redis-server", str(conf)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_for("Redis to answer", self._ready, 20)
         return self
+
+    @staticmethod
+    def _major():
+        version = subprocess.run(["redis-server", "--version"], capture_output=True, text=True, check=True).stdout
+        return int(re.search(r"v=(\d+)", version)[1])
 
     def _ready(self):
         if self._process.poll() is not None:

@@ -49,6 +49,13 @@ class EngineStub:
     def log(self):
         return [json.loads(line) for line in request("GET", f"{self.url}/_stub/log", raw=True).split("\n") if line]
 
+    def ops(self):
+        """What was applied, and what was refused for good, in order."""
+        return [json.loads(line) for line in request("GET", f"{self.url}/_stub/ops", raw=True).split("\n") if line]
+
+    def all_hits(self):
+        return [json.loads(line) for line in request("GET", f"{self.url}/_stub/dump", raw=True).split("\n") if line]
+
     # ---- as a target of the oracle ----
     def hits(self, index):
         try:
