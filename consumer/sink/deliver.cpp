@@ -1,11 +1,11 @@
 // Deliver: the one place where writing is retried. It owns the waits, the dead letters and the
 // counting; what an answer means was decided by the writer.
+#include <algorithm>
 #include <set>
 #include <string_view>
 
 #include <fmt/format.h>
 
-#include "consumer/base/backoff.h"
 #include "consumer/base/crash_point.h"
 #include "consumer/sink/target.h"
 
@@ -14,9 +14,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
-
-constexpr milliseconds kFirstWait{50};
-constexpr milliseconds kMostWait{5'000};
 
 struct SinkMetrics {
   base::Counter& documents;
@@ -38,13 +35,9 @@ SinkMetrics MetricsOf(base::Metrics& metrics) {
 // One delivery: the request that is left, and how to wait between its tries.
 class Delivery {
  public:
-  Delivery(Clock::time_point deadline, const base::StopSignal& stop, base::Logger& log,
-           const SinkMetrics& metrics)
-      : deadline_(deadline),
-        stop_(stop),
-        log_(log),
-        metrics_(metrics),
-        backoff_(kFirstWait, kMostWait) {}
+  Delivery(Writer& writer, Clock::time_point deadline, const base::StopSignal& stop,
+           base::Logger& log, const SinkMetrics& metrics)
+      : writer_(writer), deadline_(deadline), stop_(stop), log_(log), metrics_(metrics) {}
 
   // Waits before the next try; kRetry when there shall be none. `why` is the target's word for it.
   base::Status WaitBecause(const std::string& why) {
@@ -54,20 +47,37 @@ class Delivery {
       log_.Warning("sink",
                    fmt::format("the target does not take documents, trying again: {}", why));
     }
-    const auto left = std::chrono::duration_cast<milliseconds>(deadline_ - Clock::now());
-    const milliseconds wait = backoff_.Next();
-    if (left <= wait) {
-      return base::Retry(fmt::format("the documents could not be written in time: {}", why));
+    const auto most = writer_.retry_bounds.retries;
+    if (most && writer_.retries_in_row >= *most) {
+      return base::Fatal(
+          fmt::format("the target did not take documents, also not after {} retr{} "
+                      "(ELASTICSEARCH_MAX_RETRIES; unset, there is no end): {}",
+                      *most, *most == 1 ? "y" : "ies", why));
     }
-    if (stop_.WaitFor(wait)) {
-      return base::Retry(fmt::format("stopped before the documents were written: {}", why));
-    }
+    ++writer_.retries_in_row;
+    writer_.not_before = std::max(writer_.not_before, Clock::now() + writer_.backoff.Next());
+    if (auto waited = WaitUntilAllowed(why); !waited) return waited;
     metrics_.retries.Add();
     return {};
   }
 
+  // Waits for the end of a pause that the last try brought about.
+  base::Status WaitUntilAllowed(const std::string& why) {
+    const Clock::time_point end = std::min(writer_.not_before, deadline_);
+    const auto wait = std::chrono::ceil<milliseconds>(end - Clock::now());
+    if (wait.count() <= 0 && writer_.not_before <= deadline_) return {};
+    if (stop_.WaitFor(std::max(wait, milliseconds(0)))) {
+      return base::Retry(fmt::format("stopped before the documents were written: {}", why));
+    }
+    if (writer_.not_before > deadline_) {
+      return base::Retry(fmt::format("the documents could not be written in time: {}", why));
+    }
+    return {};
+  }
+
   void Passed() {
-    backoff_.Reset();
+    writer_.backoff.Reset();
+    writer_.retries_in_row = 0;
     if (metrics_.stalled.Value() != 0) {
       metrics_.stalled.Set(0);
       log_.Info("sink", "the target takes documents again");
@@ -79,11 +89,11 @@ class Delivery {
   bool TooLate() const { return Clock::now() > deadline_; }
 
  private:
+  Writer& writer_;
   const Clock::time_point deadline_;
   const base::StopSignal& stop_;
   base::Logger& log_;
   const SinkMetrics& metrics_;
-  base::Backoff backoff_;
 };
 
 void Append(const model::BulkRequest& from, const model::BulkItem& item, model::BulkRequest* to) {
@@ -125,7 +135,7 @@ base::Result<DeliveryCounts> Deliver(Target& target, Writer& writer,
                                      Clock::time_point deadline, const base::StopSignal& stop,
                                      base::Logger& log, base::Metrics& all_metrics) {
   const SinkMetrics metrics = MetricsOf(all_metrics);
-  Delivery delivery(deadline, stop, log, metrics);
+  Delivery delivery(writer, deadline, stop, log, metrics);
   DeliveryCounts counts;
   DeadLetters letters(trees.size());
   writer.SetDeadline(deadline);
@@ -137,6 +147,11 @@ base::Result<DeliveryCounts> Deliver(Target& target, Writer& writer,
         {std::move(unmade.id), std::move(unmade.reason), "", unmade.version, lsn});
   }
 
+  if (!request.items.empty()) {
+    if (auto waited = delivery.WaitUntilAllowed("the target asked for a pause"); !waited) {
+      return std::move(waited).error();
+    }
+  }
   while (!request.items.empty()) {
     const auto begun = Clock::now();
     auto outcome = writer.Write(request);

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "consumer/sink/http_tls.h"
+
 #include "consumer/base/crash_point.h"
 
 namespace sink {
@@ -13,7 +15,9 @@ namespace {
 
 constexpr size_t kMostResponseBytes = 64u << 20;
 constexpr long kConnectTimeoutMs = 10'000;
-constexpr size_t kCompressFromBytes = 1024;  // below it a packet is a packet
+constexpr long kConnectTimeoutOfManyMs = 3'000;  // others can do the work
+constexpr curl_off_t kMostPause = 3600;          // seconds; more than that nobody means
+constexpr size_t kCompressFromBytes = 1024;      // below it a packet is a packet
 
 struct EasyDeleter {
   void operator()(CURL* easy) const noexcept { curl_easy_cleanup(easy); }
@@ -40,19 +44,19 @@ void StartCurl() {
 }
 
 struct ResponseBuffer {
-  std::string* body;
+  std::string body;
   bool too_large = false;
 };
 
 size_t OnBody(char* bytes, size_t size, size_t count, void* user) noexcept {
   PGSYNC_CRASH_POINT("bulk_sent");
   auto* buffer = static_cast<ResponseBuffer*>(user);
-  if (buffer->body->size() + size * count > kMostResponseBytes) {
+  if (buffer->body.size() + size * count > kMostResponseBytes) {
     buffer->too_large = true;
     return 0;  // aborts the transfer with CURLE_WRITE_ERROR
   }
   try {
-    buffer->body->append(bytes, size * count);
+    buffer->body.append(bytes, size * count);
   } catch (...) {
     return 0;
   }
@@ -77,44 +81,22 @@ bool Gzip(std::string_view text, std::string* out) {
   return true;
 }
 
-base::Error TransportError(CURLcode code, const char* details, const std::string& url) {
-  const std::string why = details[0] != '\0' ? details : curl_easy_strerror(code);
-  switch (code) {
-    case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
-      return base::Usage(
-          fmt::format("\"{}\" is not the address of an engine ({}); ELASTICSEARCH_URL or --target "
-                      "takes http://host:9200",
-                      url, why));
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_SSL_CERTPROBLEM:
-    case CURLE_SSL_ISSUER_ERROR:
-      return base::Refused(fmt::format(
-          "the certificate of the engine at {} does not hold ({}); give its authority in "
-          "ELASTICSEARCH_CA_CERTS (our own: ELASTICSEARCH_CLIENT_CERT, _CLIENT_KEY), or switch the "
-          "check off with "
-          "ELASTICSEARCH_VERIFY_CERTS=false",
-          url, why));
-    case CURLE_OPERATION_TIMEDOUT:
-      return base::Retry(fmt::format("the engine at {} did not answer in time ({})", url, why));
-    case CURLE_OUT_OF_MEMORY:
-    case CURLE_FAILED_INIT:
-      return base::Fatal(fmt::format("libcurl: {}", why));
-    default:
-      return base::Retry(fmt::format("cannot reach the engine at {}: {}", url, why));
-  }
-}
-
 }  // namespace
 
 struct HttpClient::Handles {
   CurlEasy easy;
+  CurlList headers;
+  ResponseBuffer response;
   char error[CURL_ERROR_SIZE] = {};
 };
 
-HttpClient::HttpClient(const HttpConfig& config)
-    : config_(config), handles_(std::make_unique<Handles>()) {
+HttpClient::HttpClient(const HttpConfig& config, Hosts* hosts)
+    : config_(config),
+      own_hosts_(hosts == nullptr ? std::make_unique<Hosts>(config.url) : nullptr),
+      hosts_(hosts == nullptr ? own_hosts_.get() : hosts),
+      home_(hosts_->NextHome()),
+      host_(home_),
+      handles_(std::make_unique<Handles>()) {
   StartCurl();
   handles_->easy.reset(curl_easy_init());
 }
@@ -122,9 +104,45 @@ HttpClient::HttpClient(const HttpConfig& config)
 HttpClient::~HttpClient() = default;
 
 base::Result<HttpResponse> HttpClient::Send(const HttpRequest& request) {
+  for (size_t tried = 1;; ++tried) {
+    const auto now = std::chrono::steady_clock::now();
+    host_ = request.host ? *request.host : hosts_->Pick(home_, now);
+    auto response = SendTo(hosts_->url(host_), request);
+    if (response) {
+      hosts_->Works(host_);
+      return response;
+    }
+    if (response.error().kind != base::ErrorKind::kRetry) return response;
+    hosts_->Failed(host_, response.error().message, std::chrono::steady_clock::now());
+    // What may have arrived is not sent elsewhere behind the caller's back.
+    if (request.host || !nothing_sent_ || tried >= hosts_->count()) return response;
+  }
+}
+
+base::Result<HttpResponse> HttpClient::SendTo(const std::string& url, const HttpRequest& request) {
+  timed_out_ = nothing_sent_ = false;
   CURL* easy = handles_->easy.get();
   if (easy == nullptr) return base::Fatal("libcurl gives no handle: out of memory");
+  if (auto set = SetOptions(url, request); !set) return std::move(set).error();
 
+  const CURLcode code = curl_easy_perform(easy);
+  if (handles_->response.too_large) {
+    return base::Fatal(fmt::format("the engine at {} answered with more than {} MiB", url,
+                                   kMostResponseBytes >> 20));
+  }
+  if (code != CURLE_OK) return TransportError(code, url);
+  HttpResponse response;
+  response.body = std::move(handles_->response.body);
+  long status = 0;
+  curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+  response.status = static_cast<int>(status);
+  curl_off_t retry_after = 0;
+  curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &retry_after);
+  response.retry_after = std::chrono::seconds(std::clamp<curl_off_t>(retry_after, 0, kMostPause));
+  return response;
+}
+
+base::Status HttpClient::SetOptions(const std::string& url, const HttpRequest& request) {
   using std::chrono::milliseconds;
   milliseconds timeout = config_.timeout;
   if (request.deadline) {
@@ -134,50 +152,31 @@ base::Result<HttpResponse> HttpClient::Send(const HttpRequest& request) {
     timeout = std::min(timeout, left);
   }
 
-  HttpResponse response;
-  ResponseBuffer buffer{&response.body};
+  CURL* easy = handles_->easy.get();
   curl_easy_reset(easy);  // keeps the connection
   handles_->error[0] = '\0';
+  handles_->response = {};
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, handles_->error);
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(easy, CURLOPT_NOPROXY,
                    "*");  // as the engines' own clients: http_proxy is for browsing
-  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, kConnectTimeoutMs);
+  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+                   hosts_->count() > 1 ? kConnectTimeoutOfManyMs : kConnectTimeoutMs);
   curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(timeout.count()));
   curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
-  curl_easy_setopt(easy, CURLOPT_URL, (config_.url + request.path).c_str());
+  curl_easy_setopt(easy, CURLOPT_URL, (url + request.path).c_str());
   curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, std::string(request.method).c_str());
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, OnBody);
-  curl_easy_setopt(easy, CURLOPT_WRITEDATA, &buffer);
+  curl_easy_setopt(easy, CURLOPT_WRITEDATA, &handles_->response);
+  if (auto tls = SetTls(easy, config_); !tls) return tls;
 
-  if (!config_.verify_certificates) {
-    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
-    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
-  }
-  if (!config_.ca_file.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, config_.ca_file.c_str());
-  if (!config_.client_certificate.empty()) {
-    curl_easy_setopt(easy, CURLOPT_SSLCERT, config_.client_certificate.c_str());
-  }
-  if (!config_.client_key.empty()) {
-    curl_easy_setopt(easy, CURLOPT_SSLKEY, config_.client_key.c_str());
-  }
-
-  CurlList headers;
+  CurlList& headers = handles_->headers;
+  headers.reset();
   const auto add_header = [&headers](const std::string& line) {
     headers.reset(curl_slist_append(headers.release(), line.c_str()));
   };
-  if (!config_.api_key.empty()) {
-    add_header("Authorization: ApiKey " + config_.api_key);
-  } else if (!config_.bearer.empty()) {
-    add_header("Authorization: Bearer " + config_.bearer);
-  } else if (!config_.user.empty()) {
-    curl_easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
-    curl_easy_setopt(easy, CURLOPT_USERNAME, config_.user.c_str());
-    curl_easy_setopt(easy, CURLOPT_PASSWORD, config_.password.c_str());
-  }
-
   std::string_view body = request.body;
   if (!body.empty()) {
     add_header(fmt::format("Content-Type: {}", request.content_type));
@@ -188,18 +187,71 @@ base::Result<HttpResponse> HttpClient::Send(const HttpRequest& request) {
     curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body.data());
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
   }
-  curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers.get());
-
-  const CURLcode code = curl_easy_perform(easy);
-  if (buffer.too_large) {
-    return base::Fatal(fmt::format("the engine at {} answered with more than {} MiB", config_.url,
-                                   kMostResponseBytes >> 20));
+  if (!config_.opaque_id.empty()) add_header("X-Opaque-Id: " + config_.opaque_id);
+  if (!config_.aws_region.empty()) {
+    curl_easy_setopt(easy, CURLOPT_AWS_SIGV4,
+                     fmt::format("aws:amz:{}:{}", config_.aws_region, config_.aws_service).c_str());
+    curl_easy_setopt(easy, CURLOPT_USERNAME, config_.aws_access_key.c_str());
+    curl_easy_setopt(easy, CURLOPT_PASSWORD, config_.aws_secret_key.c_str());
+    add_header("X-Amz-Content-Sha256: " + Sha256Hex(body));  // "aoss" insists on it
+    if (!config_.aws_session_token.empty()) {
+      add_header("X-Amz-Security-Token: " + config_.aws_session_token);
+    }
+  } else if (!config_.api_key.empty()) {
+    add_header("Authorization: ApiKey " + config_.api_key);
+  } else if (!config_.bearer.empty()) {
+    add_header("Authorization: Bearer " + config_.bearer);
+  } else if (!config_.user.empty()) {
+    curl_easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
+    curl_easy_setopt(easy, CURLOPT_USERNAME, config_.user.c_str());
+    curl_easy_setopt(easy, CURLOPT_PASSWORD, config_.password.c_str());
   }
-  if (code != CURLE_OK) return TransportError(code, handles_->error, config_.url);
-  long status = 0;
-  curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-  response.status = static_cast<int>(status);
-  return response;
+  curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers.get());
+  return {};
+}
+
+base::Error HttpClient::TransportError(int code, const std::string& url) {
+  const char* details = handles_->error;
+  const std::string why =
+      details[0] != '\0' ? details : curl_easy_strerror(static_cast<CURLcode>(code));
+  switch (code) {
+    case CURLE_URL_MALFORMAT:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+      return base::Usage(
+          fmt::format("\"{}\" is not the address of an engine ({}); ELASTICSEARCH_URL or --target "
+                      "takes http://host:9200",
+                      url, why));
+    case CURLE_PEER_FAILED_VERIFICATION:
+      if (!config_.fingerprint.empty()) {
+        return base::Refused(
+            fmt::format("the certificate of the engine at {} is not the one that "
+                        "ELASTICSEARCH_SSL_ASSERT_FINGERPRINT names, nor issued by it ({})",
+                        url, why));
+      }
+      [[fallthrough]];
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_ISSUER_ERROR:
+      return base::Refused(fmt::format(
+          "the certificate of the engine at {} does not hold ({}); give its authority in "
+          "ELASTICSEARCH_CA_CERTS (our own: ELASTICSEARCH_CLIENT_CERT, _CLIENT_KEY), or switch the "
+          "check off with "
+          "ELASTICSEARCH_VERIFY_CERTS=false",
+          url, why));
+    case CURLE_OPERATION_TIMEDOUT: {
+      curl_off_t connected = 0;
+      curl_easy_getinfo(handles_->easy.get(), CURLINFO_PRETRANSFER_TIME_T, &connected);
+      timed_out_ = connected > 0;
+      nothing_sent_ = !timed_out_;
+      return base::Retry(fmt::format("the engine at {} did not answer in time ({})", url, why));
+    }
+    case CURLE_OUT_OF_MEMORY:
+    case CURLE_FAILED_INIT:
+      return base::Fatal(fmt::format("libcurl: {}", why));
+    default:
+      nothing_sent_ = code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST;
+      return base::Retry(fmt::format("cannot reach the engine at {}: {}", url, why));
+  }
 }
 
 std::string EscapePathPart(std::string_view text) {

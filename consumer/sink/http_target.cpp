@@ -15,6 +15,7 @@
 
 #include "consumer/sink/bulk_response.h"
 #include "consumer/sink/dead_letter_index.h"
+#include "consumer/sink/engine_probe.h"
 #include "consumer/sink/http_client.h"
 #include "consumer/sink/http_writer.h"
 #include "consumer/sink/state_json.h"
@@ -47,17 +48,15 @@ bool IsAsync(const Json& index) {
   return durability.is_string() && (durability == "async" || durability == "ASYNC");
 }
 
-// [7, 10] of "7.10.2"; zeros for what is not there.
-std::pair<int, int> MajorMinor(const std::string& number) {
-  int major = 0, minor = 0;
-  if (std::sscanf(number.c_str(), "%d.%d", &major, &minor) < 1) major = 0;
-  return {major, minor};
-}
-
 class HttpTarget : public Target {
  public:
   HttpTarget(HttpConfig config, const std::vector<schema::DocumentTree>& trees, base::Logger& log)
-      : config_(std::move(config)), trees_(trees), log_(log), client_(config_) {}
+      : config_(std::move(config)),
+        trees_(trees),
+        log_(log),
+        hosts_(config_.url, &log),
+        gate_(config_.max_bulk_bytes, config_.max_bulk_requests),
+        client_(config_, &hosts_) {}
 
   std::string Describe() const override {
     std::lock_guard lock(mutex_);
@@ -71,7 +70,7 @@ class HttpTarget : public Target {
   base::Status Extend(const schema::DocumentTree& tree) override;
   std::unique_ptr<Writer> NewWriter() override {
     std::lock_guard lock(mutex_);
-    return std::make_unique<HttpWriter>(config_, trees_, require_alias_);
+    return std::make_unique<HttpWriter>(config_, trees_, require_alias_, hosts_, gate_);
   }
   base::Result<uint64_t> Sweep(const schema::DocumentTree& tree, uint64_t version) override;
   base::Status RemoveOtherCopies(const schema::DocumentTree& tree,
@@ -90,7 +89,7 @@ class HttpTarget : public Target {
   base::Result<std::optional<Generation>> Resolve(const schema::DocumentTree& tree);
   base::Result<std::string> CreateGeneration(const schema::DocumentTree& tree, Json body);
   base::Error Failure(const HttpResponse& response) const {
-    return ClassifyFailure(response.status, response.body).While(config_.url);
+    return ClassifyFailure(response.status, response.body).While(client_.url());
   }
   base::Status CheckPipelines();
   base::Status PutMeta(const std::string& index, Json meta, const model::SyncState& state);
@@ -103,6 +102,8 @@ class HttpTarget : public Target {
   HttpClient client_;
   std::string product_ = "engine";
   bool require_alias_ = false;
+  Hosts hosts_;
+  BulkGate gate_;
   std::map<std::string, Generation> generations_;  // by tree.index, without `meta`
 };
 
@@ -121,38 +122,10 @@ base::Result<Json> HttpTarget::Ask(std::string_view method, const std::string& p
 
 base::Status HttpTarget::Probe() {
   std::lock_guard lock(mutex_);
-  auto answer = Ask("GET", "/");
-  if (!answer) {
-    base::Error error = std::move(answer).error();
-    if (error.kind == base::ErrorKind::kRetry) {
-      return base::Refused(error.message + "; is it running? (ELASTICSEARCH_URL or --target)");
-    }
-    if (error.kind == base::ErrorKind::kFatal) {
-      return base::Refused(
-          fmt::format("{} does not answer like an engine: {}; check ELASTICSEARCH_URL or --target",
-                      config_.url, error.message));
-    }
-    return error;
-  }
-  const Json version = answer->value("version", Json::object());
-  const std::string number = version.is_object() ? version.value("number", "") : "";
-  const std::string distribution = version.is_object() ? version.value("distribution", "") : "";
-  const auto [major, minor] = MajorMinor(number);
-  const bool opensearch = distribution == "opensearch";
-  const bool elasticsearch = distribution.empty() && answer->contains("cluster_name");
-  if (number.empty() || !(opensearch || elasticsearch)) {
-    return base::Refused(
-        fmt::format("{} is neither Elasticsearch nor OpenSearch (it calls itself \"{} {}\"); check "
-                    "ELASTICSEARCH_URL or --target",
-                    config_.url, distribution, number));
-  }
-  product_ = fmt::format("{} {}", opensearch ? "OpenSearch" : "Elasticsearch", number);
-  if (major < (opensearch ? 1 : 7)) {
-    return base::Refused(
-        fmt::format("{} at {} is too old; pgsync needs Elasticsearch 7 or OpenSearch 1, or later",
-                    product_, config_.url));
-  }
-  require_alias_ = opensearch || major > 7 || minor >= 10;
+  auto found = ProbeEngine(client_, hosts_);
+  if (!found) return std::move(found).error();
+  product_ = std::move(found->product);
+  require_alias_ = found->require_alias;
   return CheckPipelines();
 }
 
@@ -169,7 +142,7 @@ base::Status HttpTarget::CheckPipelines() {
     return base::Refused(fmt::format(
         "index {}: {} has no ingest pipeline \"{}\"; make it (PUT {}/_ingest/pipeline/{}), or take "
         "\"pipeline\" out of the schema file",
-        tree.index, config_.url, tree.pipeline, config_.url, tree.pipeline));
+        tree.index, client_.url(), tree.pipeline, client_.url(), tree.pipeline));
   }
   return {};
 }
@@ -203,7 +176,7 @@ base::Result<std::optional<Generation>> HttpTarget::Resolve(const schema::Docume
         "\"alias\": false to the document of \"{0}\" in the schema file and it is written to "
         "directly, or delete that "
         "index: curl -X DELETE {1}/{0}",
-        tree.index, config_.url));
+        tree.index, client_.url()));
   }
   if (indices.size() != 1) {
     std::string names;
@@ -382,8 +355,8 @@ base::Result<uint64_t> HttpTarget::Sweep(const schema::DocumentTree& tree, uint6
                     "delete the index and start pgsync-consumer again, which loads it anew",
                     tree.index));
   }
-  HttpClient client(
-      config_);  // its own: sweeping takes long, and states have to be stored meanwhile
+  // Its own: sweeping takes long, and states have to be stored meanwhile.
+  HttpClient client(config_, &hosts_);
   auto swept = SweepIndex(client, tree.index, version);
   if (!swept)
     return std::move(swept).error().While(fmt::format("sweeping index \"{}\"", tree.index));
@@ -392,7 +365,7 @@ base::Result<uint64_t> HttpTarget::Sweep(const schema::DocumentTree& tree, uint6
 
 base::Status HttpTarget::RemoveOtherCopies(const schema::DocumentTree& tree,
                                            const std::vector<model::BulkItem>& items) {
-  HttpClient client(config_);  // its own, as for sweeping
+  HttpClient client(config_, &hosts_);  // its own, as for sweeping
   auto removed = RemoveCopies(client, tree.index, items);
   if (!removed) {
     return std::move(removed).error().While(
@@ -404,7 +377,7 @@ base::Status HttpTarget::RemoveOtherCopies(const schema::DocumentTree& tree,
 base::Status HttpTarget::WriteRejected(const schema::DocumentTree& tree,
                                        const std::vector<Rejected>& rejected) {
   if (rejected.empty()) return {};
-  HttpClient client(config_);
+  HttpClient client(config_, &hosts_);
   return StoreDeadLetters(client, tree.index, rejected);
 }
 

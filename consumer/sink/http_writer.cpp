@@ -1,10 +1,22 @@
 #include "consumer/sink/http_writer.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "consumer/sink/bulk_response.h"
 
 namespace sink {
+namespace {
+
+// Of the whole request, or of single items: then their queue was full for the others.
+bool IsOverload(const HttpResponse& response) {
+  if (response.status != 200) return response.status == 429 || response.status == 503;
+  // Within a text of the answer its quotes would be escaped.
+  return response.body.find(R"("status":429)") != std::string::npos;
+}
+
+}  // namespace
 
 base::Result<model::BulkOutcome> HttpWriter::Write(const model::BulkRequest& request) {
   model::BulkOutcome outcome;
@@ -17,14 +29,14 @@ base::Result<model::BulkOutcome> HttpWriter::Write(const model::BulkRequest& req
   }
   const schema::DocumentTree& tree = trees_[document];
   std::string path = fmt::format("/{}/_bulk?{}", EscapePathPart(tree.index), kBulkFilter);
-  if (tree.alias && require_alias_) path += "&require_alias=true";
   if (!tree.pipeline.empty()) path += "&pipeline=" + EscapePathPart(tree.pipeline);
+  if (tree.alias && require_alias_) path += "&require_alias=true";
 
   outcome.items.reserve(request.items.size());
   auto written = WriteSendable(path, request, &outcome);
   if (!written) {
     return std::move(written).error().While(
-        fmt::format("writing to index \"{}\" at {}", tree.index, url_));
+        fmt::format("writing to index \"{}\" at {}", tree.index, client_.url()));
   }
   return outcome;
 }
@@ -50,6 +62,28 @@ base::Status HttpWriter::WriteSendable(const std::string& path, const model::Bul
   return {};
 }
 
+base::Result<HttpResponse> HttpWriter::SendBulk(const std::string& path, std::string_view body) {
+  const auto generation = gate_.Enter(deadline_);
+  if (!generation) {
+    return base::Retry("others have to be answered before one more request may be sent");
+  }
+  BulkGate::Permit permit(gate_, *generation);
+  auto response = client_.Send({.method = "POST",
+                                .path = path,
+                                .body = body,
+                                .content_type = "application/x-ndjson",
+                                .deadline = deadline_});
+  if (!response) {
+    if (client_.timed_out()) permit.Refused();
+  } else if (IsOverload(*response)) {
+    permit.Refused();
+    not_before = std::max(not_before, BulkGate::Clock::now() + response->retry_after);
+  } else if (response->status == 200) {
+    permit.Answered(body.size());
+  }
+  return response;
+}
+
 base::Status HttpWriter::WritePart(const std::string& path, const model::BulkRequest& request,
                                    size_t begin, size_t end, model::BulkOutcome* outcome) {
   const auto in_halves = [&]() -> base::Status {
@@ -61,15 +95,12 @@ base::Status HttpWriter::WritePart(const std::string& path, const model::BulkReq
   const std::string_view body =
       std::string_view(request.body).substr(start, request.items[end - 1].end_offset - start);
   const bool alone = end - begin == 1;
-  if (!alone && body.size() > most_bytes_) return in_halves();
+  if (!alone && (body.size() > gate_.bytes() || end - begin > most_items_)) return in_halves();
 
-  auto response = client_.Send({.method = "POST",
-                                .path = path,
-                                .body = body,
-                                .content_type = "application/x-ndjson",
-                                .deadline = deadline_});
+  auto response = SendBulk(path, body);
   if (!response) return std::move(response).error();
   const PartsAdvice advice = AdviceFor(response->status, response->body);
+  if (!alone && response->status == 413) gate_.TooLarge(body.size());
   if (!alone && advice != PartsAdvice::kNone) return in_halves();
   if (alone && advice == PartsAdvice::kSplitReject) {
     std::string reason = response->status == 413

@@ -1,11 +1,12 @@
 // HttpWriter: bulk requests to an engine, over a connection of its own. Sends to the alias (or
-// plain index) of the items' document; what the engine refuses as a whole for its size, it sends in
-// halves. One thread.
+// plain index) of the items' document; what the engine refuses as a whole for its size, or what is
+// more than it is to be sent at once, it sends in halves. One thread.
 #pragma once
 
 #include <optional>
 #include <vector>
 
+#include "consumer/sink/bulk_limits.h"
 #include "consumer/sink/http_client.h"
 #include "consumer/sink/target.h"
 
@@ -15,13 +16,14 @@ class HttpWriter : public Writer {
  public:
   // `require_alias`: the engine knows that parameter (Elasticsearch 7.10, OpenSearch). With it a
   // deleted alias is an error and not an index that the engine makes up. `trees` is borrowed for
-  // the writer's life.
+  // the writer's life, and so are `hosts` and `gate`, which all writers of a target share.
   HttpWriter(const HttpConfig& config, const std::vector<schema::DocumentTree>& trees,
-             bool require_alias)
-      : url_(config.url),
-        client_(config),
+             bool require_alias, Hosts& hosts, BulkGate& gate)
+      : Writer(config.retry),
+        client_(config, &hosts),
         trees_(trees),
-        most_bytes_(config.max_bulk_bytes),
+        gate_(gate),
+        most_items_(config.max_bulk_items),
         require_alias_(require_alias) {}
 
   // REQUIRES: the items are all of one document, and lie in the body one after the other.
@@ -33,13 +35,14 @@ class HttpWriter : public Writer {
  private:
   base::Status WriteSendable(const std::string& path, const model::BulkRequest& request,
                              model::BulkOutcome* outcome);
+  base::Result<HttpResponse> SendBulk(const std::string& path, std::string_view body);
   base::Status WritePart(const std::string& path, const model::BulkRequest& request, size_t begin,
                          size_t end, model::BulkOutcome* outcome);
 
-  const std::string url_;
   HttpClient client_;
   const std::vector<schema::DocumentTree>& trees_;
-  const size_t most_bytes_;
+  BulkGate& gate_;
+  const size_t most_items_;
   const bool require_alias_;
   std::optional<std::chrono::steady_clock::time_point> deadline_;
 };

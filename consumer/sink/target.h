@@ -8,12 +8,14 @@
 #pragma once
 
 #include <chrono>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "consumer/base/backoff.h"
 #include "consumer/base/log.h"
 #include "consumer/base/metrics.h"
 #include "consumer/base/result.h"
@@ -33,8 +35,16 @@ struct Rejected {
   base::Lsn lsn;
 };
 
+// How often and after what waits a request is sent again.
+struct RetryBounds {
+  std::chrono::milliseconds first{50}, most{5'000};
+  std::optional<uint32_t> retries;  // absent = without end
+};
+
 class Writer {
  public:
+  explicit Writer(const RetryBounds& bounds = {})
+      : retry_bounds(bounds), backoff(bounds.first, bounds.most) {}
   virtual ~Writer() = default;
   // Writes all items of one request. The outcome has one entry per item. Errors are about the whole
   // request: kRetry (the target is overloaded or not reachable), kRefused (not allowed), kFatal (an
@@ -44,6 +54,14 @@ class Writer {
   // From now on Write waits for answers no longer than this, and then returns kRetry. Deliver sets
   // it.
   virtual void SetDeadline(std::chrono::steady_clock::time_point) {}
+
+  // Deliver's memory. It lives longer than a delivery: documents that ran out of time are built
+  // anew, and that begins neither waits nor counts anew.
+  const RetryBounds retry_bounds;
+  base::Backoff backoff;
+  uint32_t retries_in_row = 0;
+  // Nothing is sent before. Write moves it when the target asks for a pause (Retry-After).
+  std::chrono::steady_clock::time_point not_before{};
 };
 
 class Target {
@@ -104,7 +122,9 @@ class Target {
 };
 
 struct HttpConfig {
-  std::string url;  // scheme://host:port, without credentials
+  // scheme://host:port, without credentials; several addresses of one cluster are separated by
+  // commas.
+  std::string url;
   std::string user;
   std::string password;  // never logged
   std::string api_key;   // encoded
@@ -123,9 +143,19 @@ std::unique_ptr<Target> MakeHttpTarget(HttpConfig config,
 std::unique_ptr<Target> MakeSqliteTarget(const std::string& file,
                                          const std::vector<schema::DocumentTree>& trees);
 std::unique_ptr<Target> MakeNdjsonTarget(const std::string& file,  // "-" = standard output
+  std::string fingerprint;       // SHA-256 of the engine's certificate or of its authority's: lower
+                                 // case, no colons; takes the place of ca_file
+  std::string certificate_host;  // the name that the certificate has to carry; "" = the address's
+  bool any_host = false;         // a certificate of any name will do
+  // Requests are signed for AWS if there is a region.
+  std::string aws_region, aws_service, aws_access_key, aws_secret_key, aws_session_token;
+  std::string opaque_id;  // X-Opaque-Id
                                          const std::vector<schema::DocumentTree>& trees);
 std::unique_ptr<Target> MakeNullTarget(const std::string& file);  // "" = states in memory
 
+  size_t max_bulk_items = std::numeric_limits<size_t>::max();
+  size_t max_bulk_requests = 4;  // under way at once, of all writers together
+  RetryBounds retry;
 // Repeats what is worth repeating (whole requests and single items) with backoff until everything
 // is done, rejected items are stored as dead letters, or `stop` is requested (then kRetry). The one
 // place where writing is retried. `deadline`: gives up with kRetry when an answer has not come by

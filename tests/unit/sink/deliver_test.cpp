@@ -18,6 +18,7 @@ using Clock = std::chrono::steady_clock;
 
 class ScriptedTarget : public Target, public Writer {
  public:
+  explicit ScriptedTarget(const RetryBounds& bounds = {}) : Writer(bounds) {}
   using Answer = std::function<base::Result<model::BulkOutcome>(const model::BulkRequest&)>;
   std::deque<Answer> script;         // one per Write; after its end everything is done
   std::deque<base::Status> burials;  // one per WriteRejected; after its end it succeeds
@@ -216,6 +217,46 @@ TEST_F(DeliverTest, StopsWaitingWhenAskedTo) {
   ASSERT_FALSE(counts.ok());
   EXPECT_EQ(counts.error().kind, base::ErrorKind::kRetry);
   EXPECT_EQ(target.bodies.size(), 1u);
+}
+
+TEST_F(DeliverTest, EndsAfterSoManyRetriesWhereThereIsABound) {
+  ScriptedTarget bounded({1ms, 2ms, 3});
+  const auto deliver = [&](Clock::duration time) {
+    return Deliver(bounded, bounded, trees, Three(), base::Lsn{0x100}, Clock::now() + time, stop,
+                   log, metrics);
+  };
+  for (int i = 0; i < 10; ++i) bounded.script.push_back(Fails(base::Retry("refused")));
+  auto counts = deliver(20s);
+  ASSERT_FALSE(counts.ok());
+  EXPECT_EQ(counts.error().kind, base::ErrorKind::kFatal);
+  EXPECT_NE(counts.error().message.find("ELASTICSEARCH_MAX_RETRIES"), std::string::npos);
+  EXPECT_EQ(bounded.bodies.size(), 4u);
+  // Documents that are built anew do not begin anew: nothing was taken meanwhile.
+  EXPECT_EQ(deliver(20s).error().kind, base::ErrorKind::kFatal);
+  EXPECT_EQ(bounded.bodies.size(), 5u);
+  bounded.script.clear();
+  ASSERT_TRUE(deliver(20s).ok());
+  for (int i = 0; i < 3; ++i) bounded.script.push_back(Fails(base::Retry("refused")));
+  EXPECT_TRUE(deliver(20s).ok());
+}
+
+TEST_F(DeliverTest, WaitsAsLongAsTheTargetAsks) {
+  Clock::time_point until;
+  target.script.push_back([&](const model::BulkRequest&) {
+    target.not_before = until = Clock::now() + 150ms;
+    return base::Result<model::BulkOutcome>(base::Retry("busy"));
+  });
+  ASSERT_TRUE(Run().ok());
+  EXPECT_GE(Clock::now(), until);
+  EXPECT_EQ(target.bodies.size(), 2u);
+}
+
+TEST_F(DeliverTest, APauseThatOutlivesTheDocumentsIsKeptForTheNext) {
+  target.not_before = Clock::now() + 300ms;
+  EXPECT_EQ(Run(50ms).error().kind, base::ErrorKind::kRetry);
+  EXPECT_TRUE(target.bodies.empty());
+  ASSERT_TRUE(Run().ok());
+  EXPECT_GE(Clock::now(), target.not_before);
 }
 
 TEST_F(DeliverTest, AStopDoesNotKeepAFirstTryFromBeingMade) {
