@@ -17,6 +17,7 @@
 #include "consumer/app/preflight.h"
 #include "consumer/app/schema_watch.h"
 #include "consumer/app/setup.h"
+#include "consumer/app/standby.h"
 #include "consumer/base/backoff.h"
 #include "consumer/source/slot.h"
 
@@ -27,6 +28,10 @@ using base::ErrorKind;
 using base::Result;
 using base::Status;
 using std::chrono::milliseconds;
+
+// The walsender of a predecessor that was killed may need some time to notice.
+constexpr milliseconds kOncePatience{10'000};
+constexpr milliseconds kAfterTaken{500};
 
 Result<Origin> FindOrigin(pg::Connection& connection, const ResolvedSchema& schema) {
   auto system_identifier = source::SystemIdentifier(connection);
@@ -94,19 +99,15 @@ Result<ResolvedSchema> ResolveAgain(const Config& config) {
       "or the tables, then start again: it goes on where it stopped");
 }
 
-// From the tables as they are now to the end of the pipeline: by a stop, an error, or because
-// the tables changed.
-Status RunUntilChange(const Config& config, const ResolvedSchema& schema, base::StopSignal& stop,
-                      const std::atomic<bool>& changed, base::Logger& log, base::Metrics& metrics) {
-  auto connection = pg::Connection::Open(config.postgres, schema.database);
-  if (!connection) return connection.error();
+bool MayPass(const base::Error& error) {
+  return error.kind == base::ErrorKind::kRetry || error.kind == base::ErrorKind::kReconnect;
+}
 
-  // Nothing was written anywhere yet.
-  const PreflightInput preflight{
-      schema.database, schema.slot, schema.trees, schema.catalog,
-      [&] { return pg::Connection::Open(config.postgres, schema.database, true); }};
-  if (auto status = CheckBeforeRun(*connection, preflight); !status) return status;
-  auto origin = FindOrigin(*connection, schema);
+// From the slot being free to the end of the pipeline.
+Status RunInTurn(const Config& config, const ResolvedSchema& schema, pg::Connection& connection,
+                 base::StopSignal& stop, const std::atomic<bool>& changed,
+                 std::atomic<bool>* slot_taken, base::Logger& log, base::Metrics& metrics) {
+  auto origin = FindOrigin(connection, schema);
   if (!origin) return origin.error();
   const std::unique_ptr<queue::Queue> queue =
       MakeQueue(config, origin->system_identifier, schema.slot);
@@ -117,49 +118,86 @@ Status RunUntilChange(const Config& config, const ResolvedSchema& schema, base::
 
   // From here source, queue and target are known to work, and the position is one that loses
   // nothing.
-  auto states = PrepareStates(*connection, *target, schema.trees,
+  auto states = PrepareStates(connection, *target, schema.trees,
                               ShapesOf(schema.trees, schema.shapes), *origin, log);
   if (!states) return states.error();
   log.Info("run", fmt::format("{} -> {} -> {}, {} workers", ToDisplay(config.postgres),
                               ToDisplay(config.queue), target->Describe(), config.workers));
   PipelineSettings settings = SettingsOf(config, schema);
   settings.starts_again = &changed;
+  settings.slot_taken = slot_taken;
   return RunPipeline(settings, schema.trees, *target, *queue, std::move(*states), stop, log,
                      metrics);
 }
 
-bool MayPass(const base::Error& error) {
-  return error.kind == base::ErrorKind::kRetry || error.kind == base::ErrorKind::kReconnect;
+// From the tables as they are now to the end of the pipeline: by a stop, an error, or because
+// the tables changed.
+Status RunUntilChange(const Config& config, const ResolvedSchema& schema, base::StopSignal& stop,
+                      const std::atomic<bool>& changed, std::atomic<bool>* slot_taken,
+                      std::atomic<int>* standing_by, base::Logger& log, base::Metrics& metrics) {
+  auto connection = pg::Connection::Open(config.postgres, schema.database);
+  if (!connection) return connection.error();
+
+  // Nothing was written anywhere yet.
+  const PreflightInput preflight{
+      schema.database, schema.slot, schema.trees, schema.catalog,
+      [&] { return pg::Connection::Open(config.postgres, schema.database, true); }};
+  if (auto status = CheckBeforeRun(*connection, preflight); !status) return status;
+  // `once` would have nothing to do after somebody else.
+  const Turn turn{config.postgres, schema.database, schema.slot,
+                  config.once ? std::optional(kOncePatience) : std::nullopt, standing_by};
+  auto outcome = WaitForTurn(turn, stop, log);
+  if (!outcome) return outcome.error();
+  if (*outcome == TurnOutcome::kStopped) return {};
+  if (*outcome == TurnOutcome::kFree) {
+    return RunInTurn(config, schema, *connection, stop, changed, slot_taken, log, metrics);
+  }
+  // What took the other one away may be taking the server away, too; and the connection is old.
+  auto fresh = pg::Connection::Open(config.postgres, schema.database);
+  const Status ended =
+      !fresh ? Status(fresh.error())
+             : RunInTurn(config, schema, *fresh, stop, changed, slot_taken, log, metrics);
+  if (!ended && MayPass(ended.error())) slot_taken->store(true);
+  return ended;
 }
 
 // One database's share of the file, until it ends. When the tables change so that documents or
 // their sources differ, the pipeline ends in order and another one begins, from the tables as they
 // then are; what of the index can stay, PrepareStates decides.
-Status RunDatabase(const Config& config, base::StopSignal& drain, base::Logger& log,
-                   base::Metrics& metrics) {
+Status RunDatabase(const Config& config, base::StopSignal& drain, std::atomic<int>* standing_by,
+                   base::Logger& log, base::Metrics& metrics) {
   if (config.create) {
     if (auto status = Bootstrap(config, true, stderr); !status) return status;
   }
   auto schema = LoadResolvedSchema(config);
   if (!schema) return schema.error();
   base::Backoff backoff(milliseconds(100), milliseconds(10000));
+  bool waits_for_server = false;  // was at work, or a standby: a server that is away comes back
   for (bool first = true;; first = false) {
     base::StopSignal stop;
     drain.AddFollower(&stop);
     bool changed = false;
+    std::atomic<bool> taken{false};
     Status ended;
     {
       SchemaWatch watch(config.postgres, *schema, stop, log);
-      ended = RunUntilChange(config, *schema, stop, watch.Changed(), log, metrics);
+      ended =
+          RunUntilChange(config, *schema, stop, watch.Changed(), &taken, standing_by, log, metrics);
       changed = watch.Changed().load();
     }
     drain.RemoveFollower(&stop);
     if (drain.Requested() || (ended && !changed)) return ended;
+    if (taken && !ended && !config.once) {
+      waits_for_server = true;
+      log.Warning("run", ended.error().message + "; standing by");
+      if (drain.WaitFor(kAfterTaken)) return {};
+      continue;
+    }
 
     // An error can be the first sign of a change: a statement names a column that is gone.
     auto present = ResolveAgain(config);
     if (!present) {
-      if (MayPass(present.error()) && changed) {
+      if (MayPass(present.error()) && (changed || waits_for_server)) {
         if (drain.WaitFor(backoff.Next())) return ended;
         continue;
       }
@@ -182,6 +220,7 @@ Status RunDatabase(const Config& config, base::StopSignal& drain, base::Logger& 
 
 Status CommandRun(const std::vector<Config>& configs, base::StopSignal& drain, base::Logger& log) {
   base::Metrics metrics;
+  std::atomic<int> standing_by{0};
   std::unique_ptr<HttpPage> page;
   if (const auto& address = configs.front().http) {
     auto started = HttpPage::Start(*address, {&metrics,
@@ -190,11 +229,16 @@ Status CommandRun(const std::vector<Config>& configs, base::StopSignal& drain, b
                                                            ? std::optional<std::string>("stopping")
                                                            : std::nullopt;
                                               },
-                                              [&] { return metrics.PrometheusText(); }});
+                                              [&] { return metrics.PrometheusText(); },
+                                              [&] { return standing_by > 0 ? "standby" : "ok"; }});
     if (!started) return started.error();
     page = std::move(*started);
   }
-  return SideBySide(configs, drain, log, metrics, RunDatabase);
+  return SideBySide(configs, drain, log, metrics,
+                    [&](const Config& config, base::StopSignal& stop, base::Logger& its_log,
+                        base::Metrics& its_metrics) {
+                      return RunDatabase(config, stop, &standing_by, its_log, its_metrics);
+                    });
 }
 
 }  // namespace app

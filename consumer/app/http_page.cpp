@@ -69,7 +69,8 @@ base::Result<std::unique_ptr<HttpPage>> HttpPage::Start(const ListenAddress& add
   server.Get("/health", [s](const httplib::Request&, httplib::Response& response) {
     const std::optional<std::string> reason = s->Unhealthy();
     if (reason) response.status = 503;
-    response.set_content(reason.value_or("ok") + "\n", "text/plain; charset=utf-8");
+    const std::string well = s->source.role ? s->source.role() : "ok";
+    response.set_content(reason.value_or(well) + "\n", "text/plain; charset=utf-8");
   });
   server.Get("/", [s](const httplib::Request&, httplib::Response& response) {
     const std::optional<std::string> reason = s->Unhealthy();

@@ -51,6 +51,8 @@ struct PipelineSettings {
   // Set when the drain is there to begin again: then a process that has to be ended by force has
   // failed.
   const std::atomic<bool>* starts_again = nullptr;
+  // Is set when the pipeline fails because another daemon streams the slot by now.
+  std::atomic<bool>* slot_taken = nullptr;
 };
 
 // What every thread of the pipeline works with. All of it outlives the threads.

@@ -1,10 +1,12 @@
 #include "consumer/app/stream_producer.h"
 
+#include <cstdlib>
 #include <utility>
 #include <variant>
 
 #include <fmt/format.h>
 
+#include "consumer/app/standby.h"
 #include "consumer/base/backoff.h"
 #include "consumer/base/crash_point.h"
 #include "consumer/source/slot.h"
@@ -22,10 +24,8 @@ constexpr milliseconds kIdleWait{100};
 constexpr milliseconds kStatisticsInterval{10000};
 constexpr int kFirstWithStreaming = 140000;
 constexpr milliseconds kFullWait{5};
-// How long the walsender of a predecessor that was killed may take to notice.
-constexpr std::chrono::seconds kSlotPatience{10};
-// The walsender of our own last session, when the network was cut, leaves after wal_sender_timeout:
-// a minute, unless the server is set up otherwise.
+// The walsender of our own last session, when the network was cut, is asked to leave; one that does
+// not leaves after wal_sender_timeout: a minute, unless the server is set up otherwise.
 constexpr std::chrono::seconds kOwnSlotPatience{90};
 
 // What the contents of a queue stand for. Batches name documents and entry points by number, and
@@ -103,6 +103,9 @@ Status StreamProducer::Session() {
   if (!connection) return connection.error();
   auto server = source::IdentifySystem(*connection);
   if (!server) return server.error();
+  auto pid = connection->Query("SELECT pg_backend_pid()");
+  if (!pid) return pid.error();
+  own_pid_ = std::atoi(std::string(pid->Cell(0, 0)).c_str());
   auto start =
       context_.producer.Open((*slot)->confirmed_flush, QueueMark(context_.trees, server->timeline));
   if (!start) return start.error();
@@ -115,7 +118,14 @@ Status StreamProducer::Session() {
   options.statistics_interval = kStatisticsInterval;
   auto stream = source::ReplicationStream::Start(std::move(*connection), context_.settings.slot,
                                                  *start, options, context_.log, kFeedbackInterval);
-  if (!stream) return stream.error();
+  if (!stream) {
+    // Somebody was faster in the last moment.
+    auto now = source::InspectSlot(*sql, context_.settings.slot);
+    if (now && now->has_value() && (*now)->active && (*now)->active_pid != own_pid_) {
+      return Taken((*now)->active_pid);
+    }
+    return stream.error();
+  }
   context_.log.Info("source", fmt::format("streaming slot \"{}\" from {}", context_.settings.slot,
                                           base::ToString(*start)));
   context_.producer.Advance(*start);
@@ -151,8 +161,7 @@ Status StreamProducer::WithoutStreaming(const Status& failed) {
 }
 
 Status StreamProducer::WaitUntilSlotIsFree() {
-  const auto patience = Generation() == 0 ? kSlotPatience : kOwnSlotPatience;
-  const auto deadline = steady_clock::now() + patience;
+  const auto deadline = steady_clock::now() + kOwnSlotPatience;
   base::Backoff backoff(milliseconds(20), milliseconds(500));
   bool told = false;
   while (true) {
@@ -162,19 +171,23 @@ Status StreamProducer::WaitUntilSlotIsFree() {
     if (!slot) return slot.error();
     if (!slot->has_value() || !(*slot)->active) return {};
     // Before the queue is opened, which would take it away from the process that is at work.
-    if (steady_clock::now() > deadline) {
-      return base::Refused(fmt::format(
-          "slot \"{}\" is in use by process {}: another pgsync-consumer runs on it; stop "
-          "it, or use --slot",
-          context_.settings.slot, (*slot)->active_pid));
-    }
+    const int pid = (*slot)->active_pid;
+    if (pid != own_pid_ || steady_clock::now() > deadline) return Taken(pid);
     if (!std::exchange(told, true)) {
       context_.log.Info("source",
-                        fmt::format("slot \"{}\" is in use by process {}; waiting up to {} s",
-                                    context_.settings.slot, (*slot)->active_pid, patience.count()));
+                        fmt::format("slot \"{}\" is still in use by process {}, our last session; "
+                                    "ending that",
+                                    context_.settings.slot, pid));
+      // A role may end its own sessions. If it does not work, the server's timeout will.
+      (void)sql->Query(fmt::format("SELECT pg_terminate_backend({})", pid));
     }
     if (context_.drain.WaitFor(backoff.Next())) return {};
   }
+}
+
+base::Error StreamProducer::Taken(int pid) {
+  if (context_.settings.slot_taken != nullptr) context_.settings.slot_taken->store(true);
+  return SlotInUse(context_.settings.slot, pid);
 }
 
 Status StreamProducer::Consume(source::ReplicationStream& stream, BatchCollector* collector) {

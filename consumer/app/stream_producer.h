@@ -41,6 +41,7 @@ class StreamProducer {
   base::Status Session();
   base::Status WithoutStreaming(const base::Status& failed);
   base::Status WaitUntilSlotIsFree();
+  base::Error Taken(int pid);
   base::Status Consume(source::ReplicationStream& stream, BatchCollector* collector);
   // False when drain came first.
   base::Result<bool> Take(const model::Record& record, source::ReplicationStream& stream,
@@ -56,6 +57,7 @@ class StreamProducer {
   std::atomic<uint64_t> generation_{0};
   std::atomic<bool> restart_{false};
   CommittedCheck committed_;
+  int own_pid_ = 0;          // of the walsender of this process' last session
   bool whole_only_ = false;  // the server could not send transactions in progress
   base::Counter& changes_;
   base::Counter& batches_;

@@ -318,6 +318,10 @@ base::Status HttpTarget::WriteState(const schema::DocumentTree& tree,
   if (!json.is_object() || !json.contains(known->second.name)) return gone;
   Json meta = MetaIn(json[known->second.name]);
   if (!meta.contains("pgsync")) return gone;
+  const auto present = ParseState(meta["pgsync"].dump(), fmt::format("index \"{}\"", tree.index));
+  if (present) {
+    if (auto may = MayReplace(*present, state, tree.index); !may) return may;
+  }
   auto put = PutMeta(known->second.name, std::move(meta), state);
   if (!put) return std::move(put).error().While(doing);
   return {};

@@ -118,6 +118,11 @@ base::Result<std::optional<model::SyncState>> SqliteTarget::ReadState(
 
 base::Status SqliteTarget::WriteState(const schema::DocumentTree& tree,
                                       const model::SyncState& state) {
+  auto present = ReadState(tree);
+  if (!present) return std::move(present).error();
+  if (*present) {
+    if (auto may = MayReplace(**present, state, tree.index); !may) return may;
+  }
   std::lock_guard lock(transactions_);
   return Run("INSERT OR REPLACE INTO state(\"index\", state) VALUES (?1, ?2)",
              {tree.index, StateToJson(state)});

@@ -93,4 +93,13 @@ base::Result<model::SyncState> ParseState(std::string_view json_text, std::strin
   }
 }
 
+base::Status MayReplace(const model::SyncState& present, const model::SyncState& state,
+                        const std::string& index) {
+  if (present.applied <= state.applied) return {};
+  return base::Refused(fmt::format(
+      "index \"{}\" holds changes up to {}, further than this process has come ({}): another "
+      "pgsync-consumer has taken over meanwhile; start this one again, and it stands by",
+      index, base::ToString(present.applied), base::ToString(state.applied)));
+}
+
 }  // namespace sink

@@ -20,4 +20,9 @@ std::string StateToJson(const model::SyncState& state);
 // `where` names the place for the error: `index "book_1"`.
 base::Result<model::SyncState> ParseState(std::string_view json_text, std::string_view where);
 
+// kRefused when `present`, which is stored, is further than what shall replace it: positions never
+// go back, so somebody else wrote it, while this process was stopped or cut off.
+base::Status MayReplace(const model::SyncState& present, const model::SyncState& state,
+                        const std::string& index);
+
 }  // namespace sink

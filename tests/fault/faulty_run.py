@@ -93,6 +93,7 @@ class Runner:
         if plan.poison:
             self.stub.control(f"strict?field=title&value={bookshop.POISON}")
         self.redis.flushall()
+        (self.redis.dir / "dump.rdb").unlink(missing_ok=True)  # of a run before, with another schema file
         self.links = {name: TcpLink(port) for name, port in (("pg", self.server.port), ("redis", self.redis.port), ("engine", self.stub.port))} \
             if plan.linked else {}
         slot = f"{DATABASE}_{indexes[0]}"
@@ -107,7 +108,7 @@ class Runner:
                     self.live(life)
                 self.peace()
             except (AssertionError, TimeoutError) as e:
-                return [f"end of run: {str(e)[:300]}", *self.last_words()]
+                return [f"end of run: {str(e)[:500]}", *self.last_words()]
             finally:
                 self.witness.stop()
                 if self.daemon:
@@ -186,7 +187,8 @@ class Runner:
 
     def await_crash(self, life):
         position = self.load.positions[-1]
-        wait_for("the crash, or all to be done",
+        wait_for(lambda: f"the crash, or {position} to be confirmed; it is {self.server.confirmed(self.witness.slot)}, and of the daemon "
+                         f"{self.server.rows('postgres', 'SELECT state, sent_lsn, write_lsn, flush_lsn FROM pg_stat_replication')}",
                  lambda: not self.daemon.running() or (self.server.confirmed(self.witness.slot) or 0) >= position, 20)
         point = life["point"].split(":")[0]
         if self.daemon.running():
