@@ -2,6 +2,9 @@
 
 #include <curl/curl.h>
 #include <fmt/format.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 #include <zlib.h>
 
 #include <algorithm>
@@ -47,6 +50,12 @@ struct ResponseBuffer {
   std::string body;
   bool too_large = false;
 };
+
+int OnSocket(void*, curl_socket_t socket, curlsocktype) noexcept {
+  const unsigned milliseconds = 20'000;
+  (void)setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &milliseconds, sizeof milliseconds);
+  return CURL_SOCKOPT_OK;
+}
 
 size_t OnBody(char* bytes, size_t size, size_t count, void* user) noexcept {
   PGSYNC_CRASH_POINT("bulk_sent");
@@ -158,7 +167,12 @@ base::Status HttpClient::SetOptions(const std::string& url, const HttpRequest& r
   handles_->response = {};
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, handles_->error);
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  // An engine that is gone without a word is noticed within 30 s, by what is not acknowledged or by
+  // probes, although an answer may take longer.
+  curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, OnSocket);
   curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+  curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, 10L);
+  curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, 5L);
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(easy, CURLOPT_NOPROXY,
                    "*");  // as the engines' own clients: http_proxy is for browsing

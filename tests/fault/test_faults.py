@@ -56,7 +56,9 @@ def seeds():
 def test_random_faults(runner):
     from integration_conftest import KEPT_LOGS
     failed, began = [], time.monotonic()
-    for seed in seeds():
+    for number, seed in enumerate(seeds(), 1):
+        if number % 100 == 0:
+            print(f"{number} runs, {len(failed)} failed, {time.monotonic() - began:.0f} s", flush=True)
         plan = Plan(seed)
         problems = runner.run(plan)
         if problems:

@@ -60,7 +60,8 @@ def run(args, env, cwd, log, timeout=120, stdin=subprocess.DEVNULL):
 class Consumer:
     """A daemon: started, awaited, signalled."""
 
-    def __init__(self, args, env, cwd, log):
+    def __init__(self, args, env, cwd, log, prefix=()):
+        self.prefix = [str(word) for word in prefix]  # words before the program: what it is started by, and ends in
         self.args, self.env, self.cwd, self.log = [str(a) for a in args], env, cwd, pathlib.Path(log)
         self._process = None
 
@@ -68,7 +69,7 @@ class Consumer:
         with open(self.log, "ab") as f:
             f.write(f"$ pgsync-consumer {' '.join(self.args)}\n".encode())
             f.flush()
-            self._process = subprocess.Popen([binary(), *self.args], env=self.env, cwd=self.cwd, stdin=subprocess.DEVNULL,
+            self._process = subprocess.Popen([*self.prefix, binary(), *self.args], env=self.env, cwd=self.cwd, stdin=subprocess.DEVNULL,
                                              stdout=f, stderr=f)
         return self
 

@@ -67,11 +67,11 @@ class Pair:
 
 
 class TcpLink:
-    def __init__(self, target):
+    def __init__(self, target, host="127.0.0.1"):
         self.target, self.seconds = target, 0
         self._changed = threading.Condition()
         self._silent, self._pairs, self.connections = False, set(), 0
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self._listener = socket.create_server((host, 0), backlog=128)
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
