@@ -135,6 +135,12 @@ Result<std::vector<model::SyncState>> PrepareStates(pg::Connection& connection,
   std::vector<std::optional<model::SyncState>> stored;
   for (size_t i = 0; i < trees.size(); ++i) {
     if (auto logged = CheckLogged(shapes[i]); !logged) return logged.error();
+    if (schema::HasLookups(trees[i]) && !target.FindsHolders()) {
+      return base::Refused(fmt::format(
+          "index {}: \"lookup\": \"index\" searches the target for documents, and {} cannot be "
+          "searched; name an engine or sqlite:FILE with --target",
+          trees[i].index, target.Describe()));
+    }
     auto state = target.ReadState(trees[i]);
     if (!state) return state.error();
     if (*state) {

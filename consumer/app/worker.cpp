@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "consumer/assemble/document_lookup.h"
 #include "consumer/assemble/load_plan.h"
 #include "consumer/assemble/view_refresh.h"
 #include "consumer/base/backoff.h"
@@ -207,8 +209,10 @@ Status Worker::Process(std::vector<queue::Entry>* entries, std::optional<FanOut>
   }
 
   if (auto status = RefreshViews(touches, xids); !status) return status;
-  if (!touches.empty()) {
-    auto touched = builder_.Resolve(std::move(touches), xids);
+  std::vector<assemble::KnownRoot> holders;
+  if (auto status = FindHolders(&touches, xids, &holders); !status) return status;
+  if (!touches.empty() || !holders.empty()) {
+    auto touched = builder_.Resolve(std::move(touches), xids, std::move(holders));
     if (!touched) return touched.error();
     const size_t roots = touched->Left();
     FanOut work{{}, std::move(*touched), xids, lsn, {}};
@@ -233,6 +237,32 @@ Status Worker::Process(std::vector<queue::Entry>* entries, std::optional<FanOut>
                  rebuilds.end());
   for (const model::Rebuild& rebuild : rebuilds) {
     if (auto status = RebuildAll(rebuild, xids); !status) return status;
+  }
+  return {};
+}
+
+// Takes the touches that only the target can answer out of `touches`. A document that a build under
+// way is about to write may hold a row, too, and is waited for; builds from now on see the change.
+Status Worker::FindHolders(std::vector<model::Touch>* touches, std::span<const uint32_t> xids,
+                           std::vector<assemble::KnownRoot>* holders) {
+  std::map<uint32_t, std::vector<std::string>> names;  // by document
+  std::erase_if(*touches, [&](const model::Touch& touch) {
+    const schema::EntryPoint& entry = context_.trees[touch.document].entries[touch.entry];
+    if (entry.via != schema::EntryPoint::Via::kLookup) return false;
+    std::vector<std::string_view> key;
+    for (const auto& value : touch.values) key.push_back(*value);
+    names[touch.document].push_back(assemble::HeldName(entry, key));
+    return true;
+  });
+  if (names.empty()) return {};
+  if (auto visible = builder_.VersionNow(xids); !visible) return visible.error();
+  if (auto status = WaitForEarlierBuilds(); !status) return status;
+  for (auto& [document, held] : names) {
+    std::sort(held.begin(), held.end());
+    held.erase(std::unique(held.begin(), held.end()), held.end());
+    auto found = context_.target.Holders(context_.trees[document], held);
+    if (!found) return found.error();
+    for (auto& key : *found) holders->push_back({document, std::move(key)});
   }
   return {};
 }

@@ -48,6 +48,8 @@ class Worker {
   base::Status BuildSlice(FanOut* fan_out);
   base::Status BuildLoad();
   base::Status RebuildAll(const model::Rebuild& rebuild, std::span<const uint32_t> xids);
+  base::Status FindHolders(std::vector<model::Touch>* touches, std::span<const uint32_t> xids,
+                           std::vector<assemble::KnownRoot>* holders);
   base::Status RefreshViews(const std::vector<model::Touch>& touches,
                             std::span<const uint32_t> xids);
   base::Status WaitForEarlierBuilds();

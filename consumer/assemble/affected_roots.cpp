@@ -31,9 +31,10 @@ using Texts = std::vector<std::optional<std::string>>;
 
 // The values of `columns`, or nothing when one of them is NULL; but the last `carried` ones may be.
 // `other` is the row to take a value from that did not change.
+// `old_by_lookup`: of a value that the WAL does not carry a lookup takes care.
 base::Result<std::optional<Texts>> Values(const model::Relation& relation,
                                           const std::vector<size_t>& columns, size_t carried,
-                                          const std::vector<Value>& row,
+                                          bool old_by_lookup, const std::vector<Value>& row,
                                           const std::vector<Value>* other) {
   Texts values;
   values.reserve(columns.size());
@@ -51,6 +52,7 @@ base::Result<std::optional<Texts>> Values(const model::Relation& relation,
         break;
       case Value::Kind::kMissing:
       case Value::Kind::kUnchanged:
+        if (old_by_lookup) return std::optional<Texts>();
         return IdentityTooWeak(relation, relation.columns[column].name);
     }
   }
@@ -67,7 +69,7 @@ base::Status AffectedRoots::Collect(const RowChange& change, std::vector<model::
   for (const Use& use : (*binding)->uses) {
     const auto touch = [&](const std::vector<Value>& row,
                            const std::vector<Value>* other) -> base::Status {
-      auto values = Values(relation, use.columns, use.carried, row, other);
+      auto values = Values(relation, use.columns, use.carried, use.old_by_lookup, row, other);
       if (!values) return std::move(values).error();
       if (!values->has_value()) return {};
       model::Touch made{use.document, use.entry, std::move(**values)};
@@ -77,12 +79,23 @@ base::Status AffectedRoots::Collect(const RowChange& change, std::vector<model::
     };
 
     const bool has_old = change.old_kind != OldRow::kAbsent;
-    if (change.kind == RowChange::Kind::kDelete && !has_old) {
+    if (use.by_lookup) {
+      // By the key under which documents hold the row.
+      if (change.kind == RowChange::Kind::kInsert) continue;
+      if (!has_old && change.kind == RowChange::Kind::kDelete) {
+        return IdentityTooWeak(relation, relation.columns[use.columns.front()].name);
+      }
+      auto status = has_old ? touch(change.old_row, nullptr) : touch(change.new_row, nullptr);
+      if (!status) return status;
+      continue;
+    }
+    if (change.kind == RowChange::Kind::kDelete && !has_old && !use.old_by_lookup) {
       return IdentityTooWeak(relation, relation.columns[use.columns.front()].name);
     }
     // An UPDATE without an old row left all identity columns alone. Ours were among them when the
     // daemon started; whether they were when the row was written, the relation says.
-    if (change.kind == RowChange::Kind::kUpdate && !has_old && use.outside_identity) {
+    if (change.kind == RowChange::Kind::kUpdate && !has_old && use.outside_identity &&
+        !use.old_by_lookup) {
       return IdentityTooWeak(relation, relation.columns[*use.outside_identity].name);
     }
     if (has_old) {
@@ -125,7 +138,13 @@ base::Result<const AffectedRoots::Binding*> AffectedRoots::Bind(
   for (const schema::DocumentTree& tree : trees_) {
     for (const schema::EntryPoint& entry : tree.entries) {
       if (entry.table != name) continue;
-      Use use{tree.number, entry.id, entry.carried, {}, {}};
+      Use use{.document = tree.number,
+              .entry = entry.id,
+              .carried = entry.carried,
+              .columns = {},
+              .outside_identity = {},
+              .old_by_lookup = entry.old_by_lookup,
+              .by_lookup = entry.via == schema::EntryPoint::Via::kLookup};
       for (const std::string& column : entry.columns) {
         const auto at =
             std::find_if(relation->columns.begin(), relation->columns.end(),
@@ -142,6 +161,8 @@ base::Result<const AffectedRoots::Binding*> AffectedRoots::Bind(
         return !relation->columns[column].in_identity;
       });
       if (outside != use.columns.end()) use.outside_identity = *outside;
+      // Where the WAL carries the old links after all, nobody needs to search.
+      if (use.by_lookup && !binding.uses.back().outside_identity) continue;
       binding.uses.push_back(std::move(use));
     }
   }

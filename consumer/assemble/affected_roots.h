@@ -39,6 +39,8 @@ class AffectedRoots {
     size_t carried;               // the last ones of `columns` that may be NULL
     std::vector<size_t> columns;  // positions in the relation, one per column of the entry point
     std::optional<size_t> outside_identity;  // one of `columns` whose old value the WAL may lack
+    bool old_by_lookup;                      // where it lacks it, the next use stands in
+    bool by_lookup;  // `columns` is the key under which documents hold the row
   };
   struct Binding {
     std::shared_ptr<const model::Relation> relation;  // keeps the key of the map alive

@@ -64,6 +64,12 @@ struct Touched {
   size_t Left() const;
 };
 
+// A document by its root's id parts and routing, as text.
+struct KnownRoot {
+  uint32_t document = 0;
+  std::vector<std::optional<std::string>> key;
+};
+
 class Builder {
  public:
   using Emit = std::function<base::Status(Built)>;
@@ -74,7 +80,9 @@ class Builder {
 
   // Finds every document that hangs on `touches`, from a snapshot that shows all of `xids`. An
   // error: call again with the same arguments.
-  base::Result<Touched> Resolve(std::vector<model::Touch> touches, std::span<const uint32_t> xids);
+  // REQUIRES: none of them enters by EntryPoint::Via::kLookup; what these lead to is `known`.
+  base::Result<Touched> Resolve(std::vector<model::Touch> touches, std::span<const uint32_t> xids,
+                                std::vector<KnownRoot> known = {});
 
   // Builds what is left of `touched`, from snapshots that show all of `xids`. An error of `emit`
   // ends it. With `pause` it returns early once that says true, with the rest left. kRetry,

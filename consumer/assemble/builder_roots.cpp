@@ -162,14 +162,17 @@ Status Builder::ClimbByCursor(pg::Connection& connection, const std::vector<mode
   return committed ? Status() : Status(committed.error());
 }
 
-Result<Touched> Builder::Resolve(std::vector<model::Touch> touches,
-                                 std::span<const uint32_t> xids) {
+Result<Touched> Builder::Resolve(std::vector<model::Touch> touches, std::span<const uint32_t> xids,
+                                 std::vector<KnownRoot> known) {
   model::RemoveDuplicates(&touches);
   Touched found;
   for (size_t i = 0; i < trees_.size(); ++i) {
     found.parts.push_back({{statements_[i].climbs[0].order.size(), settings_.roots}, 0});
   }
   Finding finding(settings_.climb_keys, &found);
+  for (KnownRoot& root : known) {
+    if (auto added = finding.Add(root.document, std::move(root.key)); !added) return added.error();
+  }
   std::vector<Run> climbs;  // runs of touches of one entry point that need SQL
   for (size_t begin = 0; begin < touches.size();) {
     const auto [document, entry, values] = touches[begin];

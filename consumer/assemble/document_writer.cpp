@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "consumer/assemble/document_lookup.h"
 #include "consumer/assemble/document_meta.h"
 #include "consumer/assemble/json_cell.h"
 #include "consumer/base/json_text.h"
@@ -24,7 +25,8 @@ DocumentWriter::DocumentWriter(const DocumentTree& tree, const TreeStatements& s
     : tree_(tree),
       statements_(statements),
       transformer_(tree),
-      any_routing_(!tree.routing_key.empty() && tree.routing_column.empty()) {
+      any_routing_(!tree.routing_key.empty() && tree.routing_column.empty()),
+      has_lookups_(schema::HasLookups(tree)) {
   const auto key_text = [](const std::string& key, bool first) {
     std::string text = first ? "" : ",";
     base::AppendJsonString(key, &text);
@@ -169,6 +171,10 @@ base::Status DocumentWriter::WriteObject(const ChunkRows& chunk, const Node& nod
   if (node.id == 0 && tree_.meta) {
     out->append(node.columns.empty() && node.children.empty() ? R"("_meta":)" : R"(,"_meta":)");
     AppendMeta(tree_, statements_, chunk, row, out);
+  }
+  if (node.id == 0 && has_lookups_) {
+    out->append(R"(,"_pgsync":)");  // there are children, so it is not the first key
+    AppendLookup(tree_, statements_, chunk, row, out);
   }
   out->push_back('}');
   return {};

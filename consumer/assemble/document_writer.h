@@ -58,6 +58,7 @@ class DocumentWriter {
   transform::Transformer transformer_;
   // The routing comes from the finished document, and no deletion knows the one before.
   const bool any_routing_;
+  const bool has_lookups_;
   std::vector<std::vector<std::string>>
       column_keys_;  // per node: "\"key\":" with the comma before all but the first
   std::vector<std::string> label_keys_;  // per node: the same for its label in the parent

@@ -151,7 +151,7 @@ std::vector<ListedStatement> ListStatements(const DocumentTree& tree) {
   for (const schema::EntryPoint& entry : tree.entries) {
     using Via = schema::EntryPoint::Via;
     const ClimbStatement& climb = statements.climbs[entry.id];
-    if (entry.via == Via::kRoot) continue;
+    if (entry.via == Via::kRoot || entry.via == Via::kLookup) continue;
     const char* as = entry.via == Via::kJunction                              ? "junction of "
                      : entry.via == Via::kView || entry.via == Via::kViewLink ? "behind view "
                                                                               : "";

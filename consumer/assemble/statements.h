@@ -23,9 +23,11 @@ struct Layout {
   int wanted_routing = -1;  // root by keys: the same as it was asked for
   // Per child in order: first of its upper link columns; as text, unless it is joined by value.
   std::vector<int> child_links;
-  int key = -1;           // with _meta: the key's columns, as text on roots, else as JSON
-  int junction_key = -1;  // with _meta: the junction's key, as JSON
-  int columns = 0;        // first output column; a scalar node has but one
+  int key = -1;              // with _meta: the key's columns, as text on roots, else as JSON
+  int junction_key = -1;     // with _meta: the junction's key, as JSON
+  int lookup = -1;           // text of the key that a kLookup entry point has
+  int junction_lookup = -1;  // the same of the junction
+  int columns = 0;           // first output column; a scalar node has but one
 };
 
 struct NodeStatement {

@@ -86,6 +86,7 @@ ClimbStatement Climb(const DocumentTree& tree, const EntryPoint& entry) {
   ClimbStatement climb;
   const Node& node = tree.nodes[entry.node];
   const bool routed = !tree.routing_column.empty();
+  if (entry.via == EntryPoint::Via::kLookup) return climb;  // the target knows, not the tables
   if (entry.via == EntryPoint::Via::kRoot) {
     std::vector<std::string> columns = entry.columns;
     columns.resize(columns.size() - entry.carried);

@@ -164,6 +164,13 @@ void AddLinksAndColumns(const DocumentTree& tree, const Node& node, const std::s
       }
     }
   }
+  const auto add_lookup = [&](int32_t entry_id, const std::string& table) {
+    if (entry_id < 0) return -1;
+    const schema::EntryPoint& entry = tree.entries[static_cast<size_t>(entry_id)];
+    return list->AddIdTexts(table, entry.columns, entry.types);
+  };
+  layout->lookup = add_lookup(node.lookup, alias);
+  if (node.junction) layout->junction_lookup = add_lookup(node.junction->lookup, "j");
   layout->columns = -1;
   for (size_t i = 0; i < node.columns.size(); ++i) {
     const int at = list->Add(OutputExpression(alias, node.columns[i], i));

@@ -84,6 +84,7 @@ struct NodeSpec {
   std::vector<OrderBySpec> order_by;
   uint32_t limit = 0;  // 0 = none
   std::vector<BaseTableSpec> base_tables;
+  bool lookup = false;  // "lookup": "index"
   RelationType type = RelationType::kOneToOne;
   Variant variant = Variant::kObject;
   std::optional<JoinSpec> foreign_key;

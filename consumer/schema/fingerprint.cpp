@@ -72,6 +72,7 @@ Sorted Dump(const Node& node, Scope scope) {
   for (const BaseTable& base : node.base_tables) {
     dump["base_tables"].push_back({base.table.schema, base.table.table, base.key, base.link});
   }
+  if (node.lookup >= 0 || (node.junction && node.junction->lookup >= 0)) dump["lookup"] = true;
   if (node.polymorphic) {
     dump["polymorphic"] = {static_cast<int>(node.polymorphic->on), node.polymorphic->column,
                            node.polymorphic->value};

@@ -72,6 +72,13 @@ std::string IndexBody(const DocumentSpec& document, const DocumentTree& tree,
   if (document.meta) {
     Merge({{"properties", {{"_meta", {{"type", "object"}, {"enabled", false}}}}}}, &mappings);
   }
+  if (HasLookups(tree)) {
+    // Found by exact value and never shown, sorted or counted.
+    const Json found = {{"type", "keyword"}, {"doc_values", false}};
+    const Json kept = {{"type", "object"}, {"enabled", false}};
+    Merge({{"properties", {{"_pgsync", {{"properties", {{"lookup", found}, {"root", kept}}}}}}}},
+          &mappings);
+  }
   if (!mappings.empty()) body["mappings"] = std::move(mappings);
   return body.dump(-1, ' ', false, Json::error_handler_t::replace);
 }

@@ -14,9 +14,9 @@ namespace {
 
 const std::vector<KnownKey>& NodeKeyNames() {
   static const std::vector<KnownKey> keys = {
-      {"table"},       {"schema"},       {"columns"},   {"label"},      {"primary_key"},
-      {"base_tables"}, {"relationship"}, {"transform"}, {"children"},   {"where"},
-      {"order_by"},    {"limit"},        {"exclude"},   {"soft_delete"}};
+      {"table"},       {"schema"},       {"columns"},   {"label"},       {"primary_key"},
+      {"base_tables"}, {"relationship"}, {"transform"}, {"children"},    {"where"},
+      {"order_by"},    {"limit"},        {"exclude"},   {"soft_delete"}, {"lookup"}};
   return keys;
 }
 

@@ -160,6 +160,19 @@ void ReadExclude(const Json& value, const std::string& path, NodeSpec* node, Fin
   }
 }
 
+void ReadLookup(const Json& value, bool is_root, const std::string& path, NodeSpec* node,
+                Findings* findings) {
+  const auto where = ReadString(value, path, findings);
+  if (!where) return;
+  if (*where != "index") {
+    findings->Error(path, "expected \"index\"; found \"" + *where + "\"");
+  } else if (is_root) {
+    findings->Error(path, "the root's rows are found by their own key; this belongs to children");
+  } else {
+    node->lookup = true;
+  }
+}
+
 }  // namespace
 
 bool NodeSpec::TakesAllColumns() const {
@@ -212,6 +225,9 @@ void ReadRows(const Json& object, bool is_root, const std::string& path, NodeSpe
   }
   if (const Json* base_tables = Member(object, "base_tables")) {
     ReadBaseTables(*base_tables, path + ".base_tables", node, findings);
+  }
+  if (const Json* lookup = Member(object, "lookup")) {
+    ReadLookup(*lookup, is_root, path + ".lookup", node, findings);
   }
 }
 

@@ -42,11 +42,13 @@ class DocumentResolver {
                        const CatalogTable* table, Node* node);
   std::vector<Json> TypeFields() const;
   void AddEntries();
+  int32_t AddLookup(const Node& node, const TableName& table, const std::vector<std::string>& key);
 
   const DocumentSpec& document_;
   const Catalog& catalog_;
   Findings* const findings_;
   DocumentTree tree_;
+  std::vector<const NodeSpec*> specs_;  // of each node
 };
 
 // System columns that may be asked for by name, with their types (pg_type.dat). PostgreSQL refuses
@@ -111,6 +113,7 @@ uint32_t DocumentResolver::AddNode(const NodeSpec& spec, int32_t parent,
                                    const CatalogTable* parent_table, std::string label) {
   const auto id = static_cast<uint32_t>(tree_.nodes.size());
   tree_.nodes.emplace_back();  // takes the place: children come after
+  specs_.push_back(&spec);
   const CatalogTable* table = FindTable(spec.table, spec.path + ".schema", spec.path + ".table");
 
   Node node;
@@ -343,7 +346,7 @@ void DocumentResolver::AddEntries() {
     root.types.push_back(tree_.routing_type);
     root.carried = 1;
   }
-  for (const Node& node : tree_.nodes) {
+  for (Node& node : tree_.nodes) {
     for (const BaseTable& base : node.base_tables) {
       if (!base.key.empty() && base.key != base.link) {
         add(node.id, EntryPoint::Via::kView, base.table, base.key, base.key_types);
@@ -354,11 +357,50 @@ void DocumentResolver::AddEntries() {
     if (node.parent < 0) continue;
     const Link& above = node.junction ? node.junction->to_child : node.link;
     add(node.id, EntryPoint::Via::kChild, node.table, above.lower, above.lower_types);
+    node.lookup = AddLookup(node, node.table, node.key);
     if (!node.junction) continue;
-    const Link& to_parent = node.junction->to_parent;
-    add(node.id, EntryPoint::Via::kJunction, node.junction->table, to_parent.lower,
-        to_parent.lower_types);
+    Junction& junction = *node.junction;
+    add(node.id, EntryPoint::Via::kJunction, junction.table, junction.to_parent.lower,
+        junction.to_parent.lower_types);
+    junction.lookup = AddLookup(node, junction.table, junction.key);
   }
+}
+
+// For the entry point that was added last, unless the key says its values, too. Returns the new
+// one, or -1.
+int32_t DocumentResolver::AddLookup(const Node& node, const TableName& table,
+                                    const std::vector<std::string>& key) {
+  const NodeSpec* spec = specs_[node.id];
+  const CatalogTable* catalog_table = catalog_.Find(table);
+  if (!spec->lookup || catalog_table == nullptr) return -1;
+  const std::string path = spec->path + ".lookup";
+  if (catalog_table->kind != 'r' && catalog_table->kind != 'p') {
+    findings_->Error(path, ToString(table) + " is not a table; views have \"base_tables\"");
+    return -1;
+  }
+  const std::vector<std::string>& links = tree_.entries.back().columns;
+  const bool held = std::all_of(links.begin(), links.end(), [&](const std::string& column) {
+    return std::find(key.begin(), key.end(), column) != key.end();
+  });
+  if (held) return -1;
+  if (key.empty()) {
+    findings_->Error(path, ToString(table) + " needs a primary key for it");
+    return -1;
+  }
+  tree_.entries.back().old_by_lookup = true;
+  EntryPoint entry{static_cast<uint32_t>(tree_.entries.size()),
+                   node.id,
+                   EntryPoint::Via::kLookup,
+                   table,
+                   key,
+                   TypesOf(*catalog_table, key)};
+  for (const Node* at = &node; at->parent >= 0;
+       at = &tree_.nodes[static_cast<size_t>(at->parent)]) {
+    entry.lookup = entry.lookup.empty() ? at->label : at->label + "." + entry.lookup;
+  }
+  if (table != node.table) entry.lookup += " through " + table.table;
+  tree_.entries.push_back(std::move(entry));
+  return static_cast<int32_t>(tree_.entries.back().id);
 }
 
 }  // namespace

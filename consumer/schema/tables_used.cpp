@@ -16,11 +16,14 @@
 //                             touch parents of every type, so also those of the old one.
 //                On the parent: watched there; the parent's own change enters at its own node
 //   link                      emitted, old and new: from both sides (design D5)
+//   link, with lookup         the new values are emitted; in place of the old ones comes the row's
+//                             key, by which the target finds the documents that hold it
 //   routing                   emitted with the root, old and new: the copy under the old one is
 //                             deleted
 //   view                      its tables' rows enter by their key (the view's present rows that
 //                             show it) and by the view's link columns where the table has them, old
 //                             and new: for rows that the view no longer shows
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -30,7 +33,7 @@ namespace schema {
 namespace {
 
 struct Use {
-  std::set<std::string> emitted, watched;
+  std::set<std::string> emitted, watched, old_values;
   bool every_column = false;
 };
 
@@ -50,6 +53,7 @@ bool WritesWal(const EntryPoint& entry, const Node& node) {
       return WritesWal(node.junction->kind);
     case EntryPoint::Via::kView:
     case EntryPoint::Via::kViewLink:
+    case EntryPoint::Via::kLookup:
       return true;  // a table of its own
     default:
       return WritesWal(node.kind);
@@ -82,6 +86,7 @@ void AddTree(const DocumentTree& tree, std::map<TableName, Use>* uses) {
     if (!WritesWal(entry, node)) continue;
     Use& use = (*uses)[entry.table];
     Add(entry.columns, &use.emitted);
+    if (!entry.old_by_lookup) Add(entry.columns, &use.old_values);
     use.every_column |=
         entry.via == EntryPoint::Via::kView || entry.via == EntryPoint::Via::kViewLink;
   }
@@ -100,6 +105,11 @@ void AddTree(const DocumentTree& tree, std::map<TableName, Use>* uses) {
 
 }  // namespace
 
+bool HasLookups(const DocumentTree& tree) {
+  return std::any_of(tree.entries.begin(), tree.entries.end(),
+                     [](const EntryPoint& entry) { return entry.via == EntryPoint::Via::kLookup; });
+}
+
 std::vector<TableUse> TablesUsed(const std::vector<DocumentTree>& trees) {
   std::map<TableName, Use> uses;
   for (const DocumentTree& tree : trees) AddTree(tree, &uses);
@@ -111,7 +121,7 @@ std::vector<TableUse> TablesUsed(const std::vector<DocumentTree>& trees) {
     for (const std::string& column : use.watched) {
       if (!use.emitted.contains(column)) table.watched.push_back(column);
     }
-    table.old_values = table.emitted;
+    table.old_values.assign(use.old_values.begin(), use.old_values.end());
     table.every_column = use.every_column;
     tables.push_back(std::move(table));
   }

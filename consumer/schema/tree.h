@@ -53,6 +53,7 @@ struct Junction {
   Link to_child;                 // upper = the junction's columns, lower = the child's
   std::vector<std::string> key;  // primary key of the junction, for a total order; may be empty
   char kind = 'r';               // pg_class.relkind of the table
+  int32_t lookup = -1;           // as Node::lookup, of the junction's rows
 };
 
 // A base table of a view: its changes count as changes of the view's rows that show the same values
@@ -104,6 +105,8 @@ struct Node {
   char kind = 'r';  // pg_class.relkind: views, materialized views and foreign tables write no WAL
   std::vector<BaseTable> base_tables;  // of a view or materialized view
   bool refresh_concurrently = false;   // a materialized view with a unique index for it
+  // Entry point (of Via::kLookup) by which documents that hold a row are found; -1: by its links.
+  int32_t lookup = -1;
 
   // SQL condition over the columns of the table by bare name; rows for which it is not true do not
   // exist for this document (where and soft_delete). "" = all.
@@ -128,10 +131,14 @@ struct Node {
 //   kView      a row of a base table of the view `node`: `columns` is the base table's key; the
 //   view's
 //              present rows that show the same values lead upward
-//   kViewLink  the same, by the view's link columns, which the base table has, too: as kChild; on
+//   kLookup    a changed or deleted row of `node`, or of its junction, whose old links the WAL need
+//              not carry: `columns` is its key; leads to the documents that hold it by now, which
+//              only the target knows
+//   kViewLink  the same as kView, by the view's link columns, which the base table has, too: as
+//   kChild; on
 //              the root by its id columns: as kRoot
 struct EntryPoint {
-  enum class Via : uint8_t { kRoot, kChild, kJunction, kView, kViewLink };
+  enum class Via : uint8_t { kRoot, kChild, kJunction, kView, kViewLink, kLookup };
   uint32_t id = 0;  // position in DocumentTree::entries; 0 is the root
   uint32_t node = 0;
   Via via = Via::kRoot;
@@ -139,6 +146,8 @@ struct EntryPoint {
   std::vector<std::string> columns;
   std::vector<std::string> types;  // SQL names of their base types
   size_t carried = 0;              // the last ones of `columns` that may be NULL
+  bool old_by_lookup = false;      // where the old values are missing, a kLookup entry stands in
+  std::string lookup = {};         // of kLookup: what documents call the node ("reviews.author")
 };
 
 // What the plugin has to send of one table, and what its replica identity must hold. Every column
@@ -182,6 +191,9 @@ struct DocumentTree {
   // document because "columns" names none, and types. Then the same index can be loaded again.
   std::string file_fingerprint;
 };
+
+// Whether documents keep the keys of rows in them, for the target to find them by.
+bool HasLookups(const DocumentTree& tree);
 
 // Of all documents of one database: the union per table, tables in order of name.
 std::vector<TableUse> TablesUsed(const std::vector<DocumentTree>& trees);

@@ -17,6 +17,7 @@
 #include "consumer/sink/dead_letter_index.h"
 #include "consumer/sink/engine_probe.h"
 #include "consumer/sink/http_client.h"
+#include "consumer/sink/holders.h"
 #include "consumer/sink/http_writer.h"
 #include "consumer/sink/state_json.h"
 #include "consumer/sink/sweep.h"
@@ -75,6 +76,9 @@ class HttpTarget : public Target {
   base::Result<uint64_t> Sweep(const schema::DocumentTree& tree, uint64_t version) override;
   base::Status RemoveOtherCopies(const schema::DocumentTree& tree,
                                  const std::vector<model::BulkItem>& items) override;
+  bool FindsHolders() const override { return true; }
+  base::Result<std::vector<RootKey>> Holders(const schema::DocumentTree& tree,
+                                             const std::vector<std::string>& names) override;
   base::Status WriteRejected(const schema::DocumentTree& tree,
                              const std::vector<Rejected>& rejected) override;
   base::Result<uint64_t> Count(const schema::DocumentTree& tree) override;
@@ -98,12 +102,12 @@ class HttpTarget : public Target {
   const HttpConfig config_;
   const std::vector<schema::DocumentTree>& trees_;
   base::Logger& log_;
+  Hosts hosts_;
+  BulkGate gate_;
   mutable std::mutex mutex_;  // guards all below
   HttpClient client_;
   std::string product_ = "engine";
   bool require_alias_ = false;
-  Hosts hosts_;
-  BulkGate gate_;
   std::map<std::string, Generation> generations_;  // by tree.index, without `meta`
 };
 
@@ -376,6 +380,14 @@ base::Status HttpTarget::RemoveOtherCopies(const schema::DocumentTree& tree,
         fmt::format("removing copies under old routings from \"{}\"", tree.index));
   }
   return {};
+}
+
+base::Result<std::vector<Target::RootKey>> HttpTarget::Holders(
+    const schema::DocumentTree& tree, const std::vector<std::string>& names) {
+  HttpClient client(config_);
+  auto found = FindHolders(client, tree.index, names);
+  if (found) return found;
+  return std::move(found).error().While(fmt::format("searching \"{}\"", tree.index));
 }
 
 base::Status HttpTarget::WriteRejected(const schema::DocumentTree& tree,

@@ -6,6 +6,8 @@
 //   docid:
 //       SELECT d.id, d.body FROM documents_fts f JOIN documents d ON d.docid = f.rowid WHERE
 //       documents_fts MATCH 'word'
+//   held("index", name, docid)                                which rows are in a document, for
+//   Holders
 //   tombstones("index", id, version, at)                      deletions of the last hour, so that
 //   no older build undoes them state("index", state)                                     JSON,
 //   state_json.h rejected("index", id, reason, document, version, lsn, at)
@@ -17,6 +19,7 @@
 
 #include <mutex>
 
+#include "consumer/sink/holders.h"
 #include "consumer/sink/sqlite_writer.h"
 #include "consumer/sink/state_json.h"
 
@@ -35,6 +38,9 @@ CREATE VIRTUAL TABLE IF NOT EXISTS documents_fts USING fts5(text, content='docum
 CREATE TABLE IF NOT EXISTS tombstones(
   "index" TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL, at INTEGER NOT NULL,
   PRIMARY KEY("index", id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS held(
+  docid INTEGER NOT NULL, name TEXT NOT NULL, "index" TEXT NOT NULL, PRIMARY KEY(docid, name)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS held_by_name ON held("index", name);
 CREATE TABLE IF NOT EXISTS state("index" TEXT PRIMARY KEY, state TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS rejected(
   "index" TEXT NOT NULL, id TEXT NOT NULL, reason TEXT NOT NULL, document TEXT NOT NULL, version INTEGER NOT NULL,
@@ -62,6 +68,9 @@ class SqliteTarget : public Target {
     return std::make_unique<SqliteWriter>(file_, trees_, transactions_);
   }
   base::Result<uint64_t> Sweep(const schema::DocumentTree& tree, uint64_t version) override;
+  bool FindsHolders() const override { return true; }
+  base::Result<std::vector<RootKey>> Holders(const schema::DocumentTree& tree,
+                                             const std::vector<std::string>& names) override;
   base::Status WriteRejected(const schema::DocumentTree& tree,
                              const std::vector<Rejected>& rejected) override;
   base::Result<uint64_t> Count(const schema::DocumentTree& tree) override;
@@ -131,6 +140,31 @@ base::Status SqliteTarget::WriteState(const schema::DocumentTree& tree,
 base::Result<uint64_t> SqliteTarget::Sweep(const schema::DocumentTree& tree, uint64_t version) {
   SqliteWriter writer(file_, trees_, transactions_);
   return writer.Sweep(tree.index, version);
+}
+
+base::Result<std::vector<Target::RootKey>> SqliteTarget::Holders(
+    const schema::DocumentTree& tree, const std::vector<std::string>& names) {
+  std::lock_guard lock(transactions_);
+  if (auto opened = Open(); !opened) return std::move(opened).error();
+  SqliteStatement statement;
+  auto prepared = statement.Prepare(
+      *database_,
+      "SELECT json_extract(d.body, '$._pgsync.root') FROM held h JOIN documents d USING (docid) "
+      "WHERE h.\"index\" = ?1 AND h.name = ?2");
+  if (!prepared) return std::move(prepared).error();
+  std::vector<RootKey> found;
+  for (const std::string& name : names) {
+    statement.Bind(1, tree.index).Bind(2, name);
+    int code;
+    while ((code = statement.Step()) == SQLITE_ROW) {
+      auto key = ParseRootKey(statement.Text(0));
+      if (!key) return std::move(key).error();
+      found.push_back(std::move(*key));
+    }
+    if (code != SQLITE_DONE) return database_->Failure("reading");
+    statement.Reset();
+  }
+  return found;
 }
 
 base::Status SqliteTarget::WriteRejected(const schema::DocumentTree& tree,

@@ -40,6 +40,10 @@ base::Status SqliteWriter::Open() {
       {&sql_.add_words, "INSERT INTO documents_fts(rowid, text) VALUES (?1, ?2)"},
       {&sql_.forget_words,
        "INSERT INTO documents_fts(documents_fts, rowid, text) VALUES ('delete', ?1, ?2)"},
+      {&sql_.hold,
+       "INSERT OR IGNORE INTO held(docid, name, \"index\") "
+       "SELECT ?1, value, ?2 FROM json_each(?3, '$._pgsync.lookup')"},
+      {&sql_.drop_held, "DELETE FROM held WHERE docid = ?1"},
       {&sql_.prune, "DELETE FROM tombstones WHERE at < ?1"},
       {&sql_.below,
        "SELECT docid, id, body FROM documents WHERE \"index\" = ?1 AND version < ?2 AND docid > ?3 "
@@ -78,7 +82,7 @@ base::Status SqliteWriter::WriteAll(const model::BulkRequest& request,
   for (const model::BulkItem& item : request.items) {
     if (item.document >= trees_.size())
       return base::Fatal("a bulk item belongs to no document of the schema");
-    auto written = WriteItem(trees_[item.document].index, item, request.Document(item));
+    auto written = WriteItem(trees_[item.document], item, request.Document(item));
     if (!written) return std::move(written).error();
     outcome->items.push_back(std::move(*written));
     deletes |= item.kind == model::BulkItem::Kind::kDelete;
@@ -86,10 +90,11 @@ base::Status SqliteWriter::WriteAll(const model::BulkRequest& request,
   return deletes ? PruneTombstones() : base::Status();
 }
 
-base::Result<model::ItemOutcome> SqliteWriter::WriteItem(const std::string& index,
+base::Result<model::ItemOutcome> SqliteWriter::WriteItem(const schema::DocumentTree& tree,
                                                          const model::BulkItem& item,
                                                          std::string_view document) {
   using model::ItemStatus;
+  const std::string& index = tree.index;
   const int limit = sqlite3_limit(database_->handle(), SQLITE_LIMIT_LENGTH, -1);
   if (document.size() + item.id.size() >= static_cast<size_t>(limit)) {
     return model::ItemOutcome{
@@ -110,8 +115,8 @@ base::Result<model::ItemOutcome> SqliteWriter::WriteItem(const std::string& inde
   }
   auto done = item.kind == model::BulkItem::Kind::kDelete
                   ? Remove(index, item.id, *stored, item.version)
-              : stored->exists ? Update(*stored, item, document)
-                               : Insert(index, item, document);
+              : stored->exists ? Update(tree, *stored, item, document)
+                               : Insert(tree, item, document);
   if (!done) return std::move(done).error();
   return model::ItemOutcome{ItemStatus::kDone, 200, ""};
 }
@@ -152,9 +157,9 @@ base::Status SqliteWriter::Changed(SqliteStatement& statement) {
   return status;
 }
 
-base::Status SqliteWriter::Insert(const std::string& index, const model::BulkItem& item,
+base::Status SqliteWriter::Insert(const schema::DocumentTree& tree, const model::BulkItem& item,
                                   std::string_view document) {
-  sql_.insert.Bind(1, index)
+  sql_.insert.Bind(1, tree.index)
       .Bind(2, item.id)
       .Bind(4, static_cast<int64_t>(item.version))
       .Bind(5, document);
@@ -164,11 +169,12 @@ base::Status SqliteWriter::Insert(const std::string& index, const model::BulkIte
   std::string words;
   AppendSearchText(document, &words);
   if (auto done = Changed(sql_.add_words.Bind(1, docid).Bind(2, words)); !done) return done;
-  return Changed(sql_.unbury.Bind(1, index).Bind(2, item.id));
+  if (auto done = Hold(tree, docid, document); !done) return done;
+  return Changed(sql_.unbury.Bind(1, tree.index).Bind(2, item.id));
 }
 
-base::Status SqliteWriter::Update(const Stored& old, const model::BulkItem& item,
-                                  std::string_view document) {
+base::Status SqliteWriter::Update(const schema::DocumentTree& tree, const Stored& old,
+                                  const model::BulkItem& item, std::string_view document) {
   std::string words;
   AppendSearchText(document, &words);
   const bool same_words = words == old.words;
@@ -179,7 +185,15 @@ base::Status SqliteWriter::Update(const Stored& old, const model::BulkItem& item
   sql_.update.Bind(1, old.docid).Bind(3, static_cast<int64_t>(item.version)).Bind(4, document);
   if (!item.routing.empty()) sql_.update.Bind(2, item.routing);
   if (auto done = Changed(sql_.update); !done) return done;
+  if (auto done = Hold(tree, old.docid, document); !done) return done;
   return same_words ? base::Status() : Changed(sql_.add_words.Bind(1, old.docid).Bind(2, words));
+}
+
+base::Status SqliteWriter::Hold(const schema::DocumentTree& tree, int64_t docid,
+                                std::string_view document) {
+  if (!schema::HasLookups(tree)) return {};
+  if (auto done = Changed(sql_.drop_held.Bind(1, docid)); !done) return done;
+  return Changed(sql_.hold.Bind(1, docid).Bind(2, tree.index).Bind(3, document));
 }
 
 base::Status SqliteWriter::Remove(const std::string& index, const std::string& id,
@@ -188,6 +202,7 @@ base::Status SqliteWriter::Remove(const std::string& index, const std::string& i
     if (auto done = Changed(sql_.forget_words.Bind(1, old.docid).Bind(2, old.words)); !done)
       return done;
     if (auto done = Changed(sql_.remove.Bind(1, old.docid)); !done) return done;
+    if (auto done = Changed(sql_.drop_held.Bind(1, old.docid)); !done) return done;
   }
   if (version == 0) return {};
   return Changed(sql_.bury.Bind(1, index)

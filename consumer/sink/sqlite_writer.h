@@ -36,19 +36,23 @@ class SqliteWriter : public Writer {
   };
   struct Statements {
     SqliteStatement find, find_tombstone, insert, update, remove, bury, unbury, add_words,
-        forget_words, prune, below;
+        forget_words, hold, drop_held, prune, below;
   };
 
   base::Status Open();
   base::Status Begin();
   base::Status WriteAll(const model::BulkRequest& request, model::BulkOutcome* outcome);
-  base::Result<model::ItemOutcome> WriteItem(const std::string& index, const model::BulkItem& item,
+  base::Result<model::ItemOutcome> WriteItem(const schema::DocumentTree& tree,
+                                             const model::BulkItem& item,
                                              std::string_view document);
   base::Result<Stored> Find(const std::string& index, const std::string& id);
   base::Result<uint64_t> TombstoneVersion(const std::string& index, const std::string& id);
-  base::Status Insert(const std::string& index, const model::BulkItem& item,
+  base::Status Insert(const schema::DocumentTree& tree, const model::BulkItem& item,
                       std::string_view document);
-  base::Status Update(const Stored& old, const model::BulkItem& item, std::string_view document);
+  base::Status Update(const schema::DocumentTree& tree, const Stored& old,
+                      const model::BulkItem& item, std::string_view document);
+  // After the document was written or removed: which rows are in it.
+  base::Status Hold(const schema::DocumentTree& tree, int64_t docid, std::string_view document);
   base::Status Remove(const std::string& index, const std::string& id, const Stored& old,
                       uint64_t version);
   base::Result<uint64_t> SweepAll(const std::string& index, uint64_t version);

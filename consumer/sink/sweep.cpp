@@ -4,31 +4,20 @@
 
 #include <functional>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "consumer/base/json_text.h"
 #include "consumer/sink/bulk_response.h"
 #include "consumer/sink/http_writer.h"
+#include "consumer/sink/search.h"
 
 namespace sink {
 namespace {
 
 using Json = nlohmann::json;
 
-constexpr int kPage = 2000;
 constexpr size_t kIdsPerPage = 500;
 constexpr size_t kMostCopies = 10'000;  // the engines' index.max_result_window
-constexpr char kKeep[] = "2m";          // how long the engine keeps the scroll between two pages
-
-base::Result<Json> Ask(HttpClient& client, const HttpRequest& request) {
-  auto response = client.Send(request);
-  if (!response) return std::move(response).error();
-  if (response->status != 200) return ClassifyFailure(response->status, response->body);
-  Json json = Json::parse(response->body, nullptr, false);
-  if (!json.is_object()) return base::Fatal("the engine's answer to a search is not a JSON object");
-  return json;
-}
 
 // The version with which a hit shall be deleted, or nothing if it shall stay.
 using Verdict = std::function<std::optional<uint64_t>(const Json& hit)>;
@@ -76,52 +65,6 @@ base::Result<uint64_t> DeleteHits(HttpClient& client, const std::string& index, 
     }
   }
   return deleted;
-}
-
-// A search over shards that are not all there would leave documents behind unseen.
-bool IsWhole(const Json& page) {
-  return page.at("_shards").at("failed").get<int>() == 0 && !page.at("timed_out").get<bool>();
-}
-
-base::Error NotWhole() { return base::Retry("not all shards of the index answer"); }
-
-base::Result<uint64_t> Sweep(HttpClient& client, const std::string& index, uint64_t version,
-                             std::string* scroll) {
-  const std::string search = fmt::format(
-      R"({{"size":{},"version":true,"_source":false,"sort":["_doc"],"query":{{"match_all":{{}}}}}})",
-      kPage);
-  auto page =
-      Ask(client, {.method = "POST",
-                   .path = fmt::format("/{}/_search?scroll={}", EscapePathPart(index), kKeep),
-                   .body = search});
-  uint64_t deleted = 0;
-  for (;;) {
-    if (!page) return std::move(page).error();
-    *scroll = page->at("_scroll_id").get<std::string>();
-    if (!IsWhole(*page)) return NotWhole();
-    const Json& hits = page->at("hits").at("hits");
-    if (hits.empty()) return deleted;
-    auto some = DeleteHits(client, index, hits, [&](const Json& hit) {
-      return hit.at("_version").get<uint64_t>() < version ? std::optional(version) : std::nullopt;
-    });
-    if (!some) return std::move(some).error();
-    deleted += *some;
-    const std::string next = Json{{"scroll", kKeep}, {"scroll_id", *scroll}}.dump();
-    page = Ask(client, {.method = "POST", .path = "/_search/scroll", .body = next});
-  }
-}
-
-base::Status Refresh(HttpClient& client, const std::string& index) {
-  auto refreshed =
-      client.Send({.method = "POST", .path = "/" + EscapePathPart(index) + "/_refresh"});
-  if (!refreshed) return std::move(refreshed).error();
-  if (refreshed->status != 200) return ClassifyFailure(refreshed->status, refreshed->body);
-  return {};
-}
-
-base::Error NotUnderstood(const Json::exception& e) {
-  return base::Fatal(
-      fmt::format("the engine's answer to a search is not understood: {}", e.what()));
 }
 
 // One page of ids: finds their copies on all shards, and deletes those that are not the item's own.
@@ -174,19 +117,19 @@ base::Status RemoveCopies(HttpClient& client, const std::string& index,
 
 base::Result<uint64_t> SweepIndex(HttpClient& client, const std::string& index, uint64_t version) {
   if (auto refreshed = Refresh(client, index); !refreshed) return std::move(refreshed).error();
-  std::string scroll;
-  try {
-    auto deleted = Sweep(client, index, version, &scroll);
-    if (!scroll.empty()) {
-      // Only frees memory in the engine before its time; that it fails is no failure of ours.
-      (void)client.Send({.method = "DELETE",
-                         .path = "/_search/scroll",
-                         .body = Json{{"scroll_id", Json::array({scroll})}}.dump()});
-    }
-    return deleted;
-  } catch (const Json::exception& e) {
-    return NotUnderstood(e);
-  }
+  uint64_t deleted = 0;
+  const Json body = {
+      {"version", true}, {"_source", false}, {"query", {{"match_all", Json::object()}}}};
+  auto swept = ScrollPages(client, index, body, [&](const Json& hits) -> base::Status {
+    auto some = DeleteHits(client, index, hits, [&](const Json& hit) {
+      return hit.at("_version").get<uint64_t>() < version ? std::optional(version) : std::nullopt;
+    });
+    if (!some) return std::move(some).error();
+    deleted += *some;
+    return {};
+  });
+  if (!swept) return swept.error();
+  return deleted;
 }
 
 }  // namespace sink

@@ -108,6 +108,18 @@ class Target {
     return {};
   }
 
+  // Whether Holders works.
+  virtual bool FindsHolders() const { return false; }
+
+  // The roots ("_pgsync.root": id parts and routing as text) of the documents that hold one of the
+  // rows with these names in "_pgsync.lookup". Everything that was written before the call is
+  // found. REQUIRES: FindsHolders().
+  using RootKey = std::vector<std::optional<std::string>>;
+  virtual base::Result<std::vector<RootKey>> Holders(const schema::DocumentTree&,
+                                                     const std::vector<std::string>&) {
+    return base::Fatal("this target finds no documents by what they hold");
+  }
+
   // Stores dead letters durably, in `<index>-rejected` or the like.
   virtual base::Status WriteRejected(const schema::DocumentTree& tree,
                                      const std::vector<Rejected>& rejected) = 0;
@@ -131,9 +143,19 @@ struct HttpConfig {
   std::string bearer;
   bool verify_certificates = true;
   std::string ca_file, client_certificate, client_key;
+  std::string fingerprint;       // SHA-256 of the engine's certificate or of its authority's: lower
+                                 // case, no colons; takes the place of ca_file
+  std::string certificate_host;  // the name that the certificate has to carry; "" = the address's
+  bool any_host = false;         // a certificate of any name will do
+  // Requests are signed for AWS if there is a region.
+  std::string aws_region, aws_service, aws_access_key, aws_secret_key, aws_session_token;
+  std::string opaque_id;  // X-Opaque-Id
   std::chrono::seconds timeout{60};
   bool compress = false;
   size_t max_bulk_bytes = 10u << 20;
+  size_t max_bulk_items = std::numeric_limits<size_t>::max();
+  size_t max_bulk_requests = 4;  // under way at once, of all writers together
+  RetryBounds retry;
 };
 
 // `trees` gives the names behind BulkItem::document; it outlives the target.
@@ -143,19 +165,9 @@ std::unique_ptr<Target> MakeHttpTarget(HttpConfig config,
 std::unique_ptr<Target> MakeSqliteTarget(const std::string& file,
                                          const std::vector<schema::DocumentTree>& trees);
 std::unique_ptr<Target> MakeNdjsonTarget(const std::string& file,  // "-" = standard output
-  std::string fingerprint;       // SHA-256 of the engine's certificate or of its authority's: lower
-                                 // case, no colons; takes the place of ca_file
-  std::string certificate_host;  // the name that the certificate has to carry; "" = the address's
-  bool any_host = false;         // a certificate of any name will do
-  // Requests are signed for AWS if there is a region.
-  std::string aws_region, aws_service, aws_access_key, aws_secret_key, aws_session_token;
-  std::string opaque_id;  // X-Opaque-Id
                                          const std::vector<schema::DocumentTree>& trees);
 std::unique_ptr<Target> MakeNullTarget(const std::string& file);  // "" = states in memory
 
-  size_t max_bulk_items = std::numeric_limits<size_t>::max();
-  size_t max_bulk_requests = 4;  // under way at once, of all writers together
-  RetryBounds retry;
 // Repeats what is worth repeating (whole requests and single items) with backoff until everything
 // is done, rejected items are stored as dead letters, or `stop` is requested (then kRetry). The one
 // place where writing is retried. `deadline`: gives up with kRetry when an answer has not come by

@@ -170,7 +170,7 @@ def options(case):
             yield lambda c, i=i, key=key: c.schema[i].pop(key)
     for path in node_paths(case):
         node = node_at(case, path)
-        for key in ("transform", "where", "soft_delete", "order_by", "limit", "exclude", "label", "base_tables"):
+        for key in ("transform", "where", "soft_delete", "order_by", "limit", "exclude", "label", "base_tables", "lookup"):
             if key in node:
                 yield lambda c, path=path, key=key: node_at(c, path).pop(key)
         for key, specs in (node.get("transform") or {}).items():

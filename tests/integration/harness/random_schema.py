@@ -7,6 +7,8 @@ from .random_database import column_of, full_name, index_of, q
 from .random_oracle import column_key, entries, is_path
 
 FEATURES = {"where", "soft_delete", "order_by", "limit", "exclude", "computed", "polymorphic", "id", "base_tables", "replace", "concat", "move", "inner_rename"}
+# Needs a target that can be searched.
+LOOKUP = "lookup"
 MOST_ROWS = 6000    # of one document kind, by estimate: both sides have to stay quick
 MOST_NODES = 12
 PIECES = ["a", "b", "c", "0", "1", "x y", "größe", "'0'", "'a'", "zero", "2"]
@@ -134,6 +136,8 @@ class Maker:
         if "computed" in self.features and not scalar and rng.random() < 0.3:
             node["columns"] = node.get("columns", []) + self.computed(table)
         self.restrict(node, table, relationship)
+        if relation and self.may_look_up(table, relation) and self.chance(LOOKUP, 0.3):
+            node["lookup"] = "index"
         if not scalar and depth < 5:
             self.children(node, table, rows, depth)
         self.arrays -= is_array
@@ -141,6 +145,9 @@ class Maker:
         keys.update((c.get("label") or c["table"], self.kind_of_child(c)) for c in node.get("children") or [])
         random_transform.add(rng, node, keys, self.features, scalar, self.arrays + is_array, self.moves)
         return node
+
+    def may_look_up(self, table, relation):
+        return all(t["kind"] == "table" and t["key"] for t in (table, *([self.tables[relation.junction]] if relation.junction else [])))
 
     def kind_of_child(self, child):
         """Arrays of arrays count as objects: whether `replace` goes into inner ones is not said."""

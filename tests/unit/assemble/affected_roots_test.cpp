@@ -158,6 +158,54 @@ TEST_F(AffectedRootsTest, TruncateBehindARootViewSweeps) {
   EXPECT_EQ(rebuilds, (std::vector<model::Rebuild>{{0, true}}));
 }
 
+// Entry 2 (review by book_id) gets a lookup by review's key behind it.
+class LookupTest : public AffectedRootsTest {
+ protected:
+  LookupTest() {
+    std::vector<schema::EntryPoint>& entries = trees_[0].entries;
+    entries[2].old_by_lookup = true;
+    entries.resize(3);
+    entries.push_back(
+        {3, 2, schema::EntryPoint::Via::kLookup, {"public", "review"}, {"id"}, {"int4"}});
+  }
+  static std::shared_ptr<const model::Relation> Review(bool link_in_identity) {
+    auto relation = std::make_shared<model::Relation>(*Relation("review", {"id", "book_id"}));
+    relation->columns[1].in_identity = link_in_identity;
+    return relation;
+  }
+};
+
+TEST_F(LookupTest, StandsInForOldLinksThatTheWalLacks) {
+  EXPECT_EQ(
+      Collect(
+          {RowChange::Kind::kUpdate, Review(false), OldRow::kAbsent, {}, {Text("1"), Text("8")}}),
+      (std::vector<Touch>{{0, 2, {"8"}}, {0, 3, {"1"}}}));
+  EXPECT_EQ(Collect({RowChange::Kind::kUpdate,
+                     Review(false),
+                     OldRow::kKey,
+                     {Text("1"), kMissing},
+                     {Text("2"), Text("8")}}),
+            (std::vector<Touch>{{0, 2, {"8"}}, {0, 3, {"1"}}}));
+  EXPECT_EQ(
+      Collect({RowChange::Kind::kDelete, Review(false), OldRow::kKey, {Text("1"), kMissing}, {}}),
+      (std::vector<Touch>{{0, 3, {"1"}}}));
+}
+
+TEST_F(LookupTest, IsNotNeededForInsertsNorWhereTheWalHasTheLinks) {
+  EXPECT_EQ(
+      Collect(
+          {RowChange::Kind::kInsert, Review(false), OldRow::kAbsent, {}, {Text("1"), Text("8")}}),
+      (std::vector<Touch>{{0, 2, {"8"}}}));
+  EXPECT_EQ(
+      Collect({RowChange::Kind::kDelete, Review(true), OldRow::kFull, {Text("1"), Text("7")}, {}}),
+      (std::vector<Touch>{{0, 2, {"7"}}}));
+}
+
+TEST_F(LookupTest, NeedsTheKeyOfADeletedRow) {
+  EXPECT_EQ(CollectError({RowChange::Kind::kDelete, Review(false), OldRow::kAbsent, {}, {}}),
+            base::ErrorKind::kRefused);
+}
+
 TEST_F(AffectedRootsTest, LinkOutsideOfTheIdentityIsRefused) {
   EXPECT_EQ(CollectError({RowChange::Kind::kDelete,
                           Relation("review", {"id", "book_id"}),

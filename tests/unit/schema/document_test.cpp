@@ -225,6 +225,30 @@ TEST(BaseTables, AreEntriesOfTheirOwn) {
   EXPECT_EQ(tree.entries[2].columns, Strings{"isbn"});
 }
 
+TEST(Lookup, KeepsTheIdentityOfTheTable) {
+  const auto child = [](const std::string& lookup) {
+    return WithChild(
+        "book", R"({"table": "order", "relationship": {"type": "one_to_many", "variant": "object",
+        "foreign_key": {"parent": ["title"], "child": ["place"]}})" +
+                    lookup + "}");
+  };
+  Catalog catalog = WithReport();
+  const auto needed = [&](const DocumentTree& tree) {
+    std::map<std::string, Strings> old_values;
+    for (const TableUse& use : TablesUsed({tree})) old_values[use.table.table] = use.old_values;
+    return old_values.at("order");
+  };
+  EXPECT_EQ(needed(TreeOf(child(""), catalog)), Strings{"place"});
+  const DocumentTree tree = TreeOf(child(R"(, "lookup": "index")"), catalog);
+  EXPECT_EQ(needed(tree), Strings{"id"});
+  ASSERT_EQ(tree.entries.size(), 3u);
+  EXPECT_TRUE(tree.entries[1].old_by_lookup);
+  EXPECT_EQ(tree.entries[2].via, EntryPoint::Via::kLookup);
+  EXPECT_EQ(tree.entries[2].lookup, "order");
+  EXPECT_NE(tree.index_body.find("_pgsync"), std::string::npos);
+  EXPECT_NE(tree.fingerprint, TreeOf(child(""), catalog).fingerprint);
+}
+
 TEST(BaseTables, OfAChildAreFoundByTheLinkToo) {
   const DocumentTree tree = TreeOf(WithChild("book", R"({"table": "report", "primary_key": ["id"],
       "base_tables": ["order"], "relationship": {"type": "one_to_many", "variant": "object",

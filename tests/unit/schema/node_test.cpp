@@ -17,7 +17,7 @@ TEST(ParseNode, RefusesAnUnknownKey) {
       Strings{kNode +
               ": unknown key \"colums\"; allowed: table, schema, columns, label, primary_key, "
               "base_tables, relationship, transform, children, where, order_by, limit, "
-              "exclude, soft_delete; did you mean \"columns\"?"});
+              "exclude, soft_delete, lookup; did you mean \"columns\"?"});
 }
 
 TEST(ParseNode, RequiresTheTable) {

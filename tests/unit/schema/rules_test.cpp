@@ -101,7 +101,13 @@ std::vector<Rule> NodeRules() {
        Document(R"({"table": "book", "colums": []})"),
        {kNode + ": unknown key \"colums\"; allowed: table, schema, columns, label, primary_key, "
                 "base_tables, relationship, transform, children, where, order_by, limit, exclude, "
-                "soft_delete; did you mean \"columns\"?"}},
+                "soft_delete, lookup; did you mean \"columns\"?"}},
+      {"lookup",
+       Document(R"({"table": "book", "lookup": "wal"})"),
+       {kNode + ".lookup: expected \"index\"; found \"wal\""}},
+      {"lookup of the root",
+       Document(R"({"table": "book", "lookup": "index"})"),
+       {kNode + ".lookup: the root's rows are found by their own key; this belongs to children"}},
       {"no table", Document("{}"), {kNode + ".table: required: the table or view of this node"}},
       {"missing table",
        Document(R"({"table": "boook"})"),
@@ -266,7 +272,7 @@ TEST(Rules, AreAllReportedAtOnce) {
                        "bytes, of which the generation suffix of an alias takes 10",
                kNode + ": unknown key \"tables\"; allowed: table, schema, columns, label, "
                        "primary_key, base_tables, relationship, transform, children, where, "
-                       "order_by, limit, exclude, soft_delete; did you mean \"table\"?",
+                       "order_by, limit, exclude, soft_delete, lookup; did you mean \"table\"?",
                kNode + ".table: required: the table or view of this node",
                kNode + ".label: expected a string; found a number",
                kNode + ".columns[1]: expected a string; found a number",
