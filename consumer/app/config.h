@@ -43,7 +43,6 @@ struct TargetConfig {
   sink::HttpConfig http;  // kHttp
   std::string file;       // kSqlite, kNdjson ("-" = standard output); kNull: of its state, or ""
   std::string expected_engine;  // "elasticsearch", "opensearch", or "" when nobody said which
-  size_t max_bulk_items = 5000;
 };
 
 struct QueueConfig {

@@ -58,11 +58,24 @@ std::string EngineUrl(const UrlParts& parts) {
   return fmt::format("{}://{}:{}{}", parts.scheme, parts.host, port, parts.path);
 }
 
-base::Status UseEngineUrl(const std::string& what, const std::string& url, sink::HttpConfig* http) {
-  if (url.find(',') != std::string::npos) {
-    return base::Usage(what +
-                       ": several addresses are not supported; give one, or a load balancer");
+// "http://a:1, http://b:2" in parts. A comma that no address follows belongs to one: to a password,
+// perhaps.
+std::vector<std::string> SplitUrls(std::string_view text) {
+  std::vector<std::string> urls;
+  size_t begin = 0;
+  for (size_t at = text.find(','); at != std::string_view::npos; at = text.find(',', at + 1)) {
+    const size_t next = text.find_first_not_of(' ', at + 1);
+    if (next == std::string_view::npos) continue;
+    const std::string_view rest = text.substr(next);
+    if (!rest.starts_with("http://") && !rest.starts_with("https://")) continue;
+    urls.emplace_back(text.substr(begin, at - begin));
+    begin = next;
   }
+  urls.emplace_back(text.substr(begin));
+  return urls;
+}
+
+base::Status UseEngineUrl(const std::string& what, const std::string& url, sink::HttpConfig* http) {
   auto parts = ParseUrl(what, url);
   if (!parts) return std::move(parts).error();
   if (parts->scheme != "http" && parts->scheme != "https") {
@@ -70,7 +83,8 @@ base::Status UseEngineUrl(const std::string& what, const std::string& url, sink:
         fmt::format("{}: \"{}\" is not allowed as scheme; use http or https", what, parts->scheme));
   }
   while (parts->path.ends_with('/')) parts->path.pop_back();
-  http->url = EngineUrl(*parts);
+  if (!http->url.empty()) http->url += ',';
+  http->url += EngineUrl(*parts);
   if (!parts->user.empty()) {
     http->user = parts->user;
     http->password = parts->password;
@@ -78,6 +92,40 @@ base::Status UseEngineUrl(const std::string& what, const std::string& url, sink:
     http->bearer.clear();
   }
   return {};
+}
+
+// The hosts are one cluster, so they are one account, too.
+base::Status UseEngineUrls(const std::string& what, const std::string& text,
+                           sink::HttpConfig* http) {
+  std::optional<std::pair<std::string, std::string>> account;
+  for (const std::string& url : SplitUrls(text)) {
+    if (auto used = UseEngineUrl(what, url, http); !used) return used;
+    auto parts = ParseUrl(what, url);
+    if (!parts || parts->user.empty()) continue;
+    if (account && *account != std::pair(parts->user, parts->password)) {
+      return base::Usage(what + ": the addresses differ in user or password; give one account");
+    }
+    account.emplace(parts->user, parts->password);
+  }
+  return {};
+}
+
+// ELASTICSEARCH_HOST may be several, with or without a port.
+std::string UrlsOfParts(const Environment& environment) {
+  const std::string scheme = environment.Get("ELASTICSEARCH_SCHEME").value_or("http");
+  const std::string port = environment.Get("ELASTICSEARCH_PORT").value_or("9200");
+  std::string hosts = environment.Get("ELASTICSEARCH_HOST").value_or("localhost"), urls;
+  for (size_t at = 0; at <= hosts.size();) {
+    const size_t end = std::min(hosts.find(',', at), hosts.size());
+    std::string host = hosts.substr(at, end - at);
+    host.erase(0, host.find_first_not_of(' '));
+    const bool has_port = host.rfind(':') != std::string::npos && !host.ends_with(']') &&
+                          hosts.find(',') != std::string::npos;
+    urls += fmt::format("{}{}://{}{}", urls.empty() ? "" : ",", scheme, host,
+                        has_port ? "" : ":" + port);
+    at = end + 1;
+  }
+  return urls;
 }
 
 // "<name>:base64(<host>$<engine uuid>$<ui uuid>)".
@@ -163,7 +211,88 @@ base::Status ReadTransport(const Environment& environment, TargetConfig* target)
   if (const auto text = environment.Get("ELASTICSEARCH_CHUNK_SIZE")) {
     auto items = ParseInteger("ELASTICSEARCH_CHUNK_SIZE", *text, 1, 1'000'000);
     if (!items) return std::move(items).error();
-    target->max_bulk_items = static_cast<size_t>(*items);
+    http.max_bulk_items = static_cast<size_t>(*items);
+  }
+  if (const auto text = environment.Get("ELASTICSEARCH_THREAD_COUNT")) {
+    auto requests = ParseInteger("ELASTICSEARCH_THREAD_COUNT", *text, 1, 1024);
+    if (!requests) return std::move(requests).error();
+    http.max_bulk_requests = static_cast<size_t>(*requests);
+  }
+  http.opaque_id = environment.Get("ELASTICSEARCH_OPAQUE_ID").value_or("");
+  return {};
+}
+
+base::Status ReadRetryBounds(const Environment& environment, sink::RetryBounds* retry) {
+  if (const auto text = environment.Get("ELASTICSEARCH_MAX_RETRIES")) {
+    auto retries = ParseInteger("ELASTICSEARCH_MAX_RETRIES", *text, 0, 1'000'000);
+    if (!retries) return std::move(retries).error();
+    retry->retries = static_cast<uint32_t>(*retries);
+  }
+  if (const auto text = environment.Get("ELASTICSEARCH_INITIAL_BACKOFF")) {
+    auto first = ParseSeconds("ELASTICSEARCH_INITIAL_BACKOFF", *text);
+    if (!first) return std::move(first).error();
+    retry->first = *first;
+    retry->most = std::max(retry->most, retry->first);
+  }
+  if (const auto text = environment.Get("ELASTICSEARCH_MAX_BACKOFF")) {
+    auto most = ParseSeconds("ELASTICSEARCH_MAX_BACKOFF", *text);
+    if (!most) return std::move(most).error();
+    retry->most = *most;
+    retry->first = std::min(retry->first, retry->most);
+  }
+  return {};
+}
+
+// What is asked of the engine's certificate in place of a known authority and the address's name.
+base::Status ReadCertificateAsserts(const Environment& environment, sink::HttpConfig* http) {
+  if (const auto text = environment.Get("ELASTICSEARCH_SSL_ASSERT_FINGERPRINT")) {
+    constexpr size_t kDigits = 64;
+    for (const char c : *text) {
+      if (c == ':' || c == ' ') continue;
+      http->fingerprint += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    }
+    if (http->fingerprint.size() != kDigits ||
+        http->fingerprint.find_first_not_of("0123456789abcdef") != std::string::npos) {
+      return base::Usage(
+          "ELASTICSEARCH_SSL_ASSERT_FINGERPRINT: expected the SHA-256 of a certificate, 64 "
+          "hexadecimal digits, as `openssl x509 -noout -fingerprint -sha256 -in FILE` prints it");
+    }
+  }
+  if (const auto name = environment.Get("ELASTICSEARCH_SSL_ASSERT_HOSTNAME")) {
+    std::string word = *name;
+    for (char& c : word) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    http->any_host = word == "false";
+    if (word != "false" && word != "true") http->certificate_host = *name;
+  }
+  return {};
+}
+
+// Amazon's services take signed requests. PGSync leaves finding the credentials to boto3; we know
+// the variables that it looks at first.
+base::Status ReadAws(const Environment& environment, sink::HttpConfig* http) {
+  for (const auto& [name, service] :
+       {std::pair("ELASTICSEARCH_AWS_HOSTED", "es"), std::pair("OPENSEARCH_AWS_HOSTED", "es"),
+        std::pair("OPENSEARCH_AWS_SERVERLESS", "aoss")}) {
+    const auto text = environment.Get(name);
+    if (!text) continue;
+    auto hosted = ParseBool(name, *text);
+    if (!hosted) return std::move(hosted).error();
+    if (*hosted) http->aws_service = service;
+  }
+  if (http->aws_service.empty()) return {};
+  for (const char* name : {"ELASTICSEARCH_AWS_REGION", "AWS_REGION", "AWS_DEFAULT_REGION"}) {
+    if (http->aws_region.empty()) http->aws_region = environment.Get(name).value_or("");
+  }
+  http->aws_access_key = environment.Get("AWS_ACCESS_KEY_ID").value_or("");
+  http->aws_secret_key = environment.Get("AWS_SECRET_ACCESS_KEY").value_or("");
+  http->aws_session_token = environment.Get("AWS_SESSION_TOKEN").value_or("");
+  if (http->aws_region.empty()) {
+    return base::Usage("requests are to be signed for AWS: ELASTICSEARCH_AWS_REGION is missing");
+  }
+  if (http->aws_access_key.empty() || http->aws_secret_key.empty()) {
+    return base::Usage(
+        "requests are to be signed for AWS: AWS_ACCESS_KEY_ID or AWS_SECRET_ACCESS_KEY is missing "
+        "(profiles and roles are not looked up; AWS_SESSION_TOKEN is used if set)");
   }
   return {};
 }
@@ -202,6 +331,15 @@ base::Result<TargetConfig> EngineTarget(const std::optional<std::string>& url,
   if (auto status = ReadTransport(environment, &target); !status) {
     return std::move(status).error();
   }
+  if (auto status = ReadRetryBounds(environment, &target.http.retry); !status) {
+    return std::move(status).error();
+  }
+  if (auto status = ReadCertificateAsserts(environment, &target.http); !status) {
+    return std::move(status).error();
+  }
+  if (auto status = ReadAws(environment, &target.http); !status) {
+    return std::move(status).error();
+  }
 
   std::string what = "--target", address = url.value_or("");
   if (!url) {
@@ -215,12 +353,10 @@ base::Result<TargetConfig> EngineTarget(const std::optional<std::string>& url,
       address = std::move(*cloud);
     } else {
       what = "ELASTICSEARCH_SCHEME, _HOST, _PORT";
-      address = fmt::format("{}://{}:{}", environment.Get("ELASTICSEARCH_SCHEME").value_or("http"),
-                            environment.Get("ELASTICSEARCH_HOST").value_or("localhost"),
-                            environment.Get("ELASTICSEARCH_PORT").value_or("9200"));
+      address = UrlsOfParts(environment);
     }
   }
-  if (auto status = UseEngineUrl(what, address, &target.http); !status) {
+  if (auto status = UseEngineUrls(what, address, &target.http); !status) {
     return std::move(status).error();
   }
   return target;
@@ -297,7 +433,7 @@ base::Result<UrlParts> ParseUrl(const std::string& what, std::string_view url) {
     if (port_at != std::string_view::npos && authority[port_at] != ':') return wrong("bad host");
   }
   parts.host = authority.substr(0, port_at);
-  if (parts.host.empty() || parts.host.find_first_of(" :@") < parts.host.find('[')) {
+  if (parts.host.empty() || parts.host.find_first_of(" :@,") < parts.host.find('[')) {
     return wrong("no host");
   }
   if (port_at != std::string_view::npos) {

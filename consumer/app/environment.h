@@ -50,8 +50,6 @@ struct VariableRule {
   std::string_view reason;  // for kRefuse: why, and what to do instead
   // The reference says "use", but not in this version: the treatment above holds until then.
   bool later = false;
-  // A rule with a default value is not set off by it: `USE_SSL=false` asks for nothing.
-  std::string_view harmless;
 };
 
 // Every variable of section 12, in its order.

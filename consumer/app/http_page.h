@@ -22,7 +22,7 @@ class HttpPage {
     std::function<std::optional<std::string>()>
         unhealthy;                        // the reason, or nothing when all is well
     std::function<std::string()> status;  // plain text, as `pgsync-consumer status` prints it
-    std::function<std::string()> role;    // what /health says when all is well; else "ok"
+    std::function<std::string()> role{};  // what /health says when all is well; else "ok"
   };
 
   // Binds and serves. kRefused when the address cannot be used. Port 0: any free one, see port().

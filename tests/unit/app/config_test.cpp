@@ -251,14 +251,78 @@ TEST(Target, TransportAndBounds) {
                                 {"ELASTICSEARCH_TIMEOUT", "2.5"},
                                 {"ELASTICSEARCH_HTTP_COMPRESS", "1"},
                                 {"ELASTICSEARCH_MAX_CHUNK_BYTES", "1000000"},
-                                {"ELASTICSEARCH_CHUNK_SIZE", "77"}});
+                                {"ELASTICSEARCH_CHUNK_SIZE", "77"},
+                                {"ELASTICSEARCH_THREAD_COUNT", "3"},
+                                {"ELASTICSEARCH_MAX_RETRIES", "5"},
+                                {"ELASTICSEARCH_INITIAL_BACKOFF", "0.2"},
+                                {"ELASTICSEARCH_MAX_BACKOFF", "600"},
+                                {"ELASTICSEARCH_OPAQUE_ID", "shop"}});
   const sink::HttpConfig& http = config.target.http;
   EXPECT_FALSE(http.verify_certificates);
   EXPECT_EQ(http.ca_file + http.client_certificate + http.client_key, "caccck");
   EXPECT_EQ(http.timeout, std::chrono::seconds(3));
   EXPECT_TRUE(http.compress);
   EXPECT_EQ(http.max_bulk_bytes, 1000000u);
-  EXPECT_EQ(config.target.max_bulk_items, 77u);
+  EXPECT_EQ(http.max_bulk_items, 77u);
+  EXPECT_EQ(http.max_bulk_requests, 3u);
+  EXPECT_EQ(http.retry.retries, 5u);
+  EXPECT_EQ(http.retry.first, std::chrono::milliseconds(200));
+  EXPECT_EQ(http.retry.most, std::chrono::seconds(600));
+  EXPECT_EQ(http.opaque_id, "shop");
+  EXPECT_FALSE(Ok({}, {}).target.http.retry.retries.has_value());
+  // A first wait beyond the usual longest, or a longest below the usual first.
+  EXPECT_EQ(Ok({}, {{"ELASTICSEARCH_INITIAL_BACKOFF", "60"}}).target.http.retry.most,
+            std::chrono::seconds(60));
+  EXPECT_EQ(Ok({}, {{"ELASTICSEARCH_MAX_BACKOFF", "0.01"}}).target.http.retry.first,
+            std::chrono::milliseconds(10));
+}
+
+TEST(Target, SeveralAddressesOfOneCluster) {
+  const auto http = [](Variables variables) { return Ok({}, std::move(variables)).target.http; };
+  const auto urls = http({{"ELASTICSEARCH_URL", "http://u:a,b@es1, http://u:a,b@es2:9201/"}});
+  EXPECT_EQ(urls.url, "http://es1:9200,http://es2:9201");
+  EXPECT_EQ(urls.password, "a,b");
+  EXPECT_EQ(http({{"ELASTICSEARCH_URL", "https://es1,https://u:p@es2"}}).user, "u");
+  EXPECT_EQ(
+      http({{"ELASTICSEARCH_HOST", "es1, es2:9201,[::1]"}, {"ELASTICSEARCH_PORT", "9300"}}).url,
+      "http://es1:9300,http://es2:9201,http://[::1]:9300");
+  const std::string wrong = Wrong({"s.json", "--target", "http://u:p@es1,http://u:hush@es2"});
+  EXPECT_TRUE(Has(wrong, "differ in user or password"));
+  EXPECT_FALSE(Has(wrong, "hush"));
+}
+
+TEST(Target, WhatIsAskedOfTheCertificate) {
+  const auto http = [](Variables variables) { return Ok({}, std::move(variables)).target.http; };
+  std::string colons = "AB";
+  for (int i = 0; i < 31; ++i) colons += ":cd";
+  const std::string digits = http({{"ELASTICSEARCH_SSL_ASSERT_FINGERPRINT", colons}}).fingerprint;
+  EXPECT_EQ(digits.size(), 64u);
+  EXPECT_TRUE(digits.starts_with("abcdcd"));
+  EXPECT_TRUE(
+      Has(Wrong({"s.json"}, {{"ELASTICSEARCH_SSL_ASSERT_FINGERPRINT", "abcd"}}), "SHA-256"));
+  EXPECT_EQ(http({{"ELASTICSEARCH_SSL_ASSERT_HOSTNAME", "es.test"}}).certificate_host, "es.test");
+  EXPECT_FALSE(http({{"ELASTICSEARCH_SSL_ASSERT_HOSTNAME", "es.test"}}).any_host);
+  EXPECT_TRUE(http({{"ELASTICSEARCH_SSL_ASSERT_HOSTNAME", "False"}}).any_host);
+}
+
+TEST(Target, Aws) {
+  const Variables keys = {{"OPENSEARCH_AWS_HOSTED", "true"},
+                          {"ELASTICSEARCH_AWS_REGION", "eu-west-1"},
+                          {"AWS_ACCESS_KEY_ID", "AK"},
+                          {"AWS_SECRET_ACCESS_KEY", "hush"},
+                          {"AWS_SESSION_TOKEN", "tok"}};
+  const auto with = [&](const std::string& name, const std::string& value) {
+    Variables variables = keys;
+    variables[name] = value;
+    return variables;
+  };
+  const sink::HttpConfig http = Ok({}, keys).target.http;
+  EXPECT_EQ(http.aws_region + " " + http.aws_service, "eu-west-1 es");
+  EXPECT_EQ(http.aws_access_key + http.aws_secret_key + http.aws_session_token, "AKhushtok");
+  EXPECT_EQ(Ok({}, with("OPENSEARCH_AWS_SERVERLESS", "1")).target.http.aws_service, "aoss");
+  EXPECT_EQ(Ok({}, with("OPENSEARCH_AWS_HOSTED", "false")).target.http.aws_region, "");
+  EXPECT_TRUE(Has(Wrong({"s.json"}, with("ELASTICSEARCH_AWS_REGION", "")), "AWS_REGION"));
+  EXPECT_TRUE(Has(Wrong({"s.json"}, with("AWS_SECRET_ACCESS_KEY", "")), "AWS_SECRET_ACCESS_KEY"));
 }
 
 TEST(Target, EngineIsACheck) {
@@ -384,6 +448,7 @@ TEST(Secrets, AreOverwrittenInArguments) {
     return text;
   };
   EXPECT_EQ(hidden("--target=http://u:hush@h:9200"), "--target=http://u:xxxx@h:9200");
+  EXPECT_EQ(hidden("http://u:hush@a,http://u:hush@b").find("hush"), std::string::npos);
   EXPECT_EQ(hidden("redis://:a@b/c@h"), "redis://:xxxxx@h");
   EXPECT_EQ(hidden("http://h:9200/x"), "http://h:9200/x");
   EXPECT_EQ(hidden("schema.json"), "schema.json");
