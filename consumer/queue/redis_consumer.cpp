@@ -28,11 +28,13 @@ RedisConsumer::RedisConsumer(const RedisConfig& config, const RedisKeys* keys, C
       keys_(keys),
       crew_(crew),
       worker_name_(worker_name),
-      name_(crew->Join(worker_name)) {}
+      name_(crew->Join(worker_name)),
+      opened_(crew->Opened()) {}
 
 RedisConsumer::~RedisConsumer() { crew_->Leave(name_); }
 
 base::Result<std::vector<Entry>> RedisConsumer::Take(size_t max_bytes, milliseconds wait) {
+  if (crew_->Opened() != opened_) Rejoin();
   Entries entries = TryTake(max_bytes, wait);
   if (!entries.ok()) Rejoin();
   return entries;
@@ -46,6 +48,7 @@ base::Status RedisConsumer::Done(const std::vector<Entry>& entries) {
 
 void RedisConsumer::Rejoin() {
   held_.clear();  // they are found with the others
+  opened_ = crew_->Opened();
   crew_->Leave(name_);
   name_ = crew_->Join(worker_name_);
 }

@@ -48,6 +48,7 @@ class RedisConsumer : public Consumer {
   Crew* const crew_;
   const std::string worker_name_;
   std::string name_;
+  uint64_t opened_ = 0;      // by then
   std::vector<Entry> held_;  // came along with entries of the other lane: next in turn
 };
 

@@ -42,6 +42,7 @@ void Crew::Leave(const std::string& name) {
 void Crew::OthersAreDead() {
   std::lock_guard lock(mutex_);
   others_are_dead_ = true;
+  ++opened_;
 }
 
 Crew::Search::Search(Crew* crew) : crew_(crew), lock_(crew->mutex_, std::try_to_lock) {

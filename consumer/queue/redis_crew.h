@@ -6,6 +6,7 @@
 // Names are "<worker>@<host>-<pid>-<random>": never used twice.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <mutex>
@@ -26,6 +27,9 @@ class Crew {
   // outside this process holds may be claimed at once. (A further process of workers that does live
   // does its work twice, which is harmless.)
   void OthersAreDead();
+  // How often that was said. What a consumer of before holds may have come back with an old dump,
+  // although it is done: each joins anew.
+  uint64_t Opened() const { return opened_.load(); }
 
   // One look for entries of the dead. Held by one consumer at a time, so that no two claim the
   // same.
@@ -52,6 +56,7 @@ class Crew {
   std::mutex mutex_;
   const std::string suffix_;
   uint64_t next_ = 0;
+  std::atomic<uint64_t> opened_{0};
   std::set<std::string> living_;
   bool somebody_left_ = false;
   bool others_are_dead_ = false;

@@ -302,19 +302,21 @@ base::Status HttpTarget::WriteState(const schema::DocumentTree& tree,
     if (!resolved) return std::move(resolved).error().While(doing);
   }
   const auto known = generations_.find(tree.index);
-  const base::Error gone =
-      base::Refused(fmt::format("index \"{}\" was deleted, or made again by somebody else, while "
-                                "pgsync was writing to it; start "
-                                "pgsync-consumer again, which loads it anew",
-                                tree.index));
+  const base::Error gone = base::Refused(
+      fmt::format("index \"{}\" was deleted, made again by somebody else, or its alias "
+                  "was led to another index, while pgsync was writing to it; start "
+                  "pgsync-consumer again, which loads it anew or says why it cannot",
+                  tree.index));
   if (known == generations_.end()) return gone;
   const std::string path = "/" + EscapePathPart(known->second.name);
   if (known->second.needs_flush) {
     auto flushed = Ask("POST", path + "/_flush");
     if (!flushed) return std::move(flushed).error().While(doing);
   }
-  auto mapping =
-      client_.Send({.method = "GET", .path = path + "/_mapping?filter_path=*.mappings._meta"});
+  // By the name that documents are written to: what it leads to by now.
+  auto mapping = client_.Send(
+      {.method = "GET",
+       .path = "/" + EscapePathPart(tree.index) + "/_mapping?filter_path=*.mappings._meta"});
   if (!mapping) return std::move(mapping).error().While(doing);
   if (mapping->status == 404) return gone;
   if (mapping->status != 200) return Failure(*mapping).While(doing);

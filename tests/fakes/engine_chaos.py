@@ -30,7 +30,7 @@ class Chaos:
             if not self.rate or self.rng.random() * 100 >= self.rate:
                 return None
             kind = self.rng.choices([k for k, _ in KINDS], [w for _, w in KINDS])[0]
-            if kind == "items" and not is_bulk or kind == "too_large" and items < 2:
+            if kind == "items" and not is_bulk or kind == "too_large" and (not is_bulk or items < 2):
                 kind = "fail"
             self.met[kind] = self.met.get(kind, 0) + 1
             if kind == "fail":

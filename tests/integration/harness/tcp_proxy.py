@@ -58,8 +58,8 @@ class Pair:
             try:
                 if reset:
                     end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RST)
-                else:
-                    end.shutdown(socket.SHUT_RDWR)
+                # Wakes the thread that reads from it; before that, close() would not even be told to the other side.
+                end.shutdown(socket.SHUT_RD if reset else socket.SHUT_RDWR)
             except OSError:
                 pass
             end.close()

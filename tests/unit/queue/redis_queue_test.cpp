@@ -240,6 +240,14 @@ TEST_F(RedisQueueTest, DoesWorkAgainThatAnOldDumpBringsBack) {
   EXPECT_EQ(Take().size(), 1u);
 }
 
+TEST_F(RedisQueueTest, BringsBackWhatTheLivingHeldWhenItIsOpenedAgain) {
+  Add(StreamBatch(100, 200));
+  ASSERT_EQ(Take().size(), 1u);
+  // As if its end had been taken back by an old dump, while the connection of its holder lives on.
+  ASSERT_SUCCEEDS(producer_->Open(Lsn{100}));
+  EXPECT_EQ(Take().size(), 1u);
+}
+
 TEST_F(RedisQueueTest, NoticesAnEvictedKey) {
   Add(StreamBatch(100, 200));
   for (const char* key : {"stream", "meta", "load"}) {

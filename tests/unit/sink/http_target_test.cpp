@@ -423,7 +423,7 @@ void LiveOn(const HttpConfig& config, bool is_stub) {
   EXPECT_EQ(**target->ReadState(trees[0]), sink_test::State());
   model::SyncState state = sink_test::State();
   state.load.complete = true;
-  state.applied = base::Lsn{0x99};
+  state.applied = base::Lsn{0x1700000099};
   check(target->WriteState(trees[0], state));
   EXPECT_EQ(**target->ReadState(trees[0]), state);
 
