@@ -27,6 +27,12 @@ base::Status ExecuteOn(const app::Config& config, base::Logger& log) {
       return app::CommandTeardown(config, log);
     case app::Command::kStatus:
       return app::CommandStatus(config, log);
+    case app::Command::kVerify:
+      return app::CommandVerify(config, log);
+    case app::Command::kResync:
+      return app::CommandResync(config, log);
+    case app::Command::kDlq:
+      return app::CommandDlq(config, log);
     case app::Command::kRun:
     case app::Command::kIntrospect:
       break;

@@ -20,6 +20,9 @@ base::Status CommandValidate(const Config& config, base::Logger& log);
 base::Status CommandPlan(const Config& config, base::Logger& log);
 base::Status CommandBootstrap(const Config& config, base::Logger& log);
 base::Status CommandTeardown(const Config& config, base::Logger& log);
+base::Status CommandVerify(const Config& config, base::Logger& log);
+base::Status CommandResync(const Config& config, base::Logger& log);
+base::Status CommandDlq(const Config& config, base::Logger& log);
 base::Status CommandStatus(const Config& config, base::Logger& log);
 // Makes a schema file instead of reading one.
 base::Status CommandIntrospect(const Config& config, base::Logger& log);

@@ -67,6 +67,12 @@ std::string_view ToString(Command command) {
       return "preview";
     case Command::kStatus:
       return "status";
+    case Command::kVerify:
+      return "verify";
+    case Command::kResync:
+      return "resync";
+    case Command::kDlq:
+      return "dlq";
     case Command::kIntrospect:
       return "introspect";
   }
@@ -93,6 +99,17 @@ base::Result<Invocation> ParseConfig(std::span<const std::string> arguments,
   config.offline = given.offline;
   config.ask_password = given.password;
   config.ids = given.ids;
+  config.index = given.index.value_or("");
+  config.repair = given.repair;
+  config.dlq = given.dlq;
+  if (config.command == Command::kResync && config.ids.empty()) {
+    return base::Usage("resync needs the _id of a document: --id ID, which may be repeated");
+  }
+  if (config.command == Command::kDlq && config.dlq == DlqAction::kDrop && config.ids.empty() &&
+      !config.yes) {
+    return base::Usage(
+        "dlq drop forgets refused documents: name them by --id, or say --yes for all");
+  }
   config.database = given.database.value_or("");
   config.skip_plugins = given.skip_plugins;
   config.explain = given.explain;

@@ -33,9 +33,14 @@ enum class Command : uint8_t {
   kTeardown,
   kPreview,
   kStatus,
+  kVerify,
+  kResync,
+  kDlq,
   kIntrospect,
 };
 std::string_view ToString(Command command);
+
+enum class DlqAction : uint8_t { kList, kShow, kReplay, kDrop };
 
 struct TargetConfig {
   enum class Kind : uint8_t { kHttp, kSqlite, kNdjson, kNull };
@@ -101,8 +106,11 @@ struct Config {
   bool skip_plugins = false;        // build documents without the plugins that the file names
   bool ask_password = false;        // --password: main prompts before connecting
   bool explain = false;             // plan: with the query plans of the server
-  std::vector<std::string> ids;     // preview
-  uint32_t first = 0;               // preview: the first N documents of every index
+  std::vector<std::string> ids;     // preview, resync, dlq ("" of these: all)
+  std::string index;                // verify, resync, dlq: "" = all of the file
+  bool repair = false;              // verify
+  DlqAction dlq = DlqAction::kList;
+  uint32_t first = 0;  // preview: the first N documents of every index
 
   std::vector<std::string> notices;  // lines to log as warnings once the logger exists
 };

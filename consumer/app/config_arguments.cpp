@@ -28,6 +28,9 @@ Commands:
   teardown                    remove the slot, the indices and the queue of SCHEMA
   preview                     build documents (by --id, or --first N) and print them
   status                      show slot, queue and target on one screen
+  verify                      compare all documents with the tables; with --repair mend them
+  resync                      build single documents (--id) anew and write them
+  dlq list|show|replay|drop   the documents that the target refused: build them anew, or forget them
   introspect                  print a schema file, made from the foreign keys around TABLE…
   help                        print this text
 )";
@@ -57,6 +60,9 @@ constexpr std::array kCommandWords = std::to_array<CommandWord>({
     {"teardown", Command::kTeardown},
     {"preview", Command::kPreview},
     {"status", Command::kStatus},
+    {"verify", Command::kVerify},
+    {"resync", Command::kResync},
+    {"dlq", Command::kDlq},
     {"introspect", Command::kIntrospect},
 });
 
@@ -66,9 +72,6 @@ struct OtherWord {
 };
 constexpr std::array kOtherWords = std::to_array<OtherWord>({
     {"load", "is not supported yet; `run` loads what is missing"},
-    {"verify", "is not supported yet"},
-    {"resync", "is not supported yet"},
-    {"dlq", "is not supported yet; dead letters are in the index <index>-rejected"},
     {"es_mapping", "does not exist here: write the mapping in the schema file"},
     {"migrate_schema_v2", "does not exist here: version 1 schema files are not read"},
 });
@@ -94,8 +97,10 @@ const std::map<std::string, std::vector<Command>>& OptionCommands() {
       {"--apply", {Command::kBootstrap}},
       {"--teardown", {Command::kBootstrap, Command::kTeardown}},
       {"--no-create", {Command::kBootstrap}},
-      {"--yes", {Command::kTeardown, Command::kBootstrap}},
-      {"--id", {Command::kPreview}},
+      {"--yes", {Command::kTeardown, Command::kBootstrap, Command::kDlq}},
+      {"--id", {Command::kPreview, Command::kResync, Command::kDlq}},
+      {"--index", {Command::kVerify, Command::kResync, Command::kDlq}},
+      {"--repair", {Command::kVerify}},
       {"--depth", {Command::kIntrospect}},
       {"--first", {Command::kPreview}},
       {"--explain", {Command::kPlan}},
@@ -243,17 +248,22 @@ void Define(CLI::App& app, Raw& raw) {
   app.add_flag("--offline", to.offline, "validate: do not connect to the database")->group(others);
   app.add_flag("--apply", to.apply, "bootstrap: execute the remedies, then check again")
       ->group(others);
-  app.add_flag("--yes", to.yes, "teardown: do not ask")->group(others);
+  app.add_flag("--yes", to.yes, "teardown: do not ask; dlq drop: all")->group(others);
   app.add_flag("--explain", to.explain, "plan: with the server's query plans")->group(others);
   app.add_option("--first", to.first, "preview: the first N documents of every index")
       ->type_name("N")
       ->group(others);
-  app.add_option("--id", to.ids, "preview: id of a document, may be repeated")
+  app.add_option("--id", to.ids, "preview, resync, dlq: id of a document, may be repeated")
       ->type_name("ID")
       ->group(others)
       ->allow_extra_args(false)  // one value per --id
       ->take_all();
 
+  app.add_option("--index", to.index, "verify, resync, dlq: only this index of SCHEMA")
+      ->type_name("NAME")
+      ->group(others);
+  app.add_flag("--repair", to.repair, "verify: write what differs, delete what is too much")
+      ->group(others);
   app.add_option("--depth", to.depth, "introspect: levels below each TABLE (default: 2)")
       ->type_name("N")
       ->group(others);
@@ -328,6 +338,19 @@ base::Status CheckOptions(const CLI::App& app, const Raw&) {
   return {};
 }
 
+base::Status ReadDlqAction(std::vector<std::string>* words, DlqAction* action) {
+  static const std::vector<std::string> kActions = {"list", "show", "replay", "drop"};
+  const std::string word = words->empty() ? "" : words->front();
+  const auto found = std::find(kActions.begin(), kActions.end(), word);
+  if (found == kActions.end()) {
+    return base::Usage(fmt::format("dlq {}: expected one of {}{}", word, fmt::join(kActions, ", "),
+                                   base::DidYouMean(word, kActions)));
+  }
+  *action = static_cast<DlqAction>(found - kActions.begin());
+  words->erase(words->begin());
+  return {};
+}
+
 // The first word is the command if it is one; the rest is the schema file.
 base::Status ReadWords(Raw& raw) {
   Arguments& to = raw.arguments;
@@ -366,6 +389,9 @@ base::Status ReadWords(Raw& raw) {
     if (!raw.configs.empty()) return base::Usage("introspect makes a schema file and reads none");
     to.tables = std::move(words);
     return {};
+  }
+  if (to.command == Command::kDlq) {
+    if (auto status = ReadDlqAction(&words, &to.dlq); !status) return status;
   }
   to.schema_paths = std::move(words);
   to.schema_paths.insert(to.schema_paths.end(), raw.configs.begin(), raw.configs.end());

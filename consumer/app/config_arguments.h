@@ -31,6 +31,9 @@ struct Arguments {
   bool apply = false, teardown = false, no_create = false, yes = false, offline = false;
   bool skip_plugins = false, explain = false;
   std::vector<std::string> ids;
+  std::optional<std::string> index;
+  bool repair = false;
+  DlqAction dlq = DlqAction::kList;
   std::optional<std::string> first, depth;
   std::vector<std::string> tables;   // introspect
   std::vector<std::string> notices;  // accepted for PGSync's sake, without effect

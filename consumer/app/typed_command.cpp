@@ -32,11 +32,14 @@ std::string ForShell(std::string_view word) {
 bool EndsWithCommand(std::string_view text) {
   constexpr std::array kCommands = {Command::kRun,       Command::kValidate, Command::kPlan,
                                     Command::kBootstrap, Command::kTeardown, Command::kPreview,
-                                    Command::kStatus};
+                                    Command::kStatus,    Command::kVerify,   Command::kResync};
   size_t space = text.rfind(' ');
   while (space != std::string_view::npos && text.substr(space + 1).starts_with("--")) {
     text = text.substr(0, space);
     space = text.rfind(' ');
+  }
+  for (const std::string_view action : {"dlq list", "dlq replay"}) {
+    if (text.ends_with(action)) return true;
   }
   for (const Command command : kCommands) {
     const std::string_view word = ToString(command);

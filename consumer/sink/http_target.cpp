@@ -16,8 +16,9 @@
 #include "consumer/sink/bulk_response.h"
 #include "consumer/sink/dead_letter_index.h"
 #include "consumer/sink/engine_probe.h"
-#include "consumer/sink/http_client.h"
 #include "consumer/sink/holders.h"
+#include "consumer/sink/http_client.h"
+#include "consumer/sink/http_reader.h"
 #include "consumer/sink/http_writer.h"
 #include "consumer/sink/state_json.h"
 #include "consumer/sink/sweep.h"
@@ -72,6 +73,9 @@ class HttpTarget : public Target {
   std::unique_ptr<Writer> NewWriter() override {
     std::lock_guard lock(mutex_);
     return std::make_unique<HttpWriter>(config_, trees_, require_alias_, hosts_, gate_);
+  }
+  base::Result<std::unique_ptr<Reader>> NewReader(const schema::DocumentTree& tree) override {
+    return std::unique_ptr<Reader>(std::make_unique<HttpReader>(config_, tree.index));
   }
   base::Result<uint64_t> Sweep(const schema::DocumentTree& tree, uint64_t version) override;
   base::Status RemoveOtherCopies(const schema::DocumentTree& tree,

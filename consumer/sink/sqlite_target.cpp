@@ -20,6 +20,7 @@
 #include <mutex>
 
 #include "consumer/sink/holders.h"
+#include "consumer/sink/sqlite_reader.h"
 #include "consumer/sink/sqlite_writer.h"
 #include "consumer/sink/state_json.h"
 
@@ -66,6 +67,11 @@ class SqliteTarget : public Target {
   base::Status WriteState(const schema::DocumentTree& tree, const model::SyncState& state) override;
   std::unique_ptr<Writer> NewWriter() override {
     return std::make_unique<SqliteWriter>(file_, trees_, transactions_);
+  }
+  base::Result<std::unique_ptr<Reader>> NewReader(const schema::DocumentTree& tree) override {
+    auto opened = SqliteDatabase::Open(file_);
+    if (!opened) return std::move(opened).error();
+    return std::unique_ptr<Reader>(std::make_unique<SqliteReader>(std::move(*opened), tree.index));
   }
   base::Result<uint64_t> Sweep(const schema::DocumentTree& tree, uint64_t version) override;
   bool FindsHolders() const override { return true; }

@@ -23,6 +23,7 @@
 #include "consumer/model/bulk.h"
 #include "consumer/model/sync_state.h"
 #include "consumer/schema/tree.h"
+#include "consumer/sink/reader.h"
 
 namespace sink {
 
@@ -96,6 +97,11 @@ class Target {
 
   // REQUIRES: ReadState found a state, or Create succeeded.
   virtual std::unique_ptr<Writer> NewWriter() = 0;
+
+  // Of one index; nothing where the target cannot be read. REQUIRES: as NewWriter.
+  virtual base::Result<std::unique_ptr<Reader>> NewReader(const schema::DocumentTree&) {
+    return std::unique_ptr<Reader>();
+  }
 
   // Deletes every document of the index whose version is lower than `version`. Returns how many.
   virtual base::Result<uint64_t> Sweep(const schema::DocumentTree& tree, uint64_t version) = 0;

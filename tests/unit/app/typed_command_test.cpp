@@ -41,6 +41,8 @@ TEST(WithSchemaArguments, FillsCommandsOnly) {
                                 config),
             "run `pgsync-consumer teardown s.json --slot foo`, then bootstrap --apply s.json "
             "--slot foo, then start");
+  EXPECT_EQ(WithSchemaArguments("see pgsync-consumer dlq list SCHEMA", config),
+            "see pgsync-consumer dlq list s.json --slot foo");
   for (const std::string same :
        {"GRANT USAGE ON SCHEMA shop", "set SCHEMA", "a rerun SCHEMA", "plan SCHEMATA", "SCHEMA"}) {
     EXPECT_EQ(WithSchemaArguments(same, config), same);
