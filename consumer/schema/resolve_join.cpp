@@ -259,6 +259,11 @@ std::optional<Junction> ResolveJunction(const NodeSpec& child, const CatalogTabl
                                    "an object with \"parent\" and \"child\"");
     return std::nullopt;
   }
+  if (junction_table.kind != 'r' && junction_table.kind != 'p') {
+    findings->Warning(spec.path, ToString(spec.table) +
+                                     " is not a table: its changes are not followed. Where they "
+                                     "matter, make it a node of its own, with \"base_tables\"");
+  }
   Junction junction;
   junction.table = spec.table;
   junction.kind = junction_table.kind;

@@ -133,6 +133,17 @@ TEST(Junction, MayNameItsSchema) {
   EXPECT_EQ(tree.nodes[1].junction->table, (TableName{"public", "book_author"}));
 }
 
+TEST(Junction, WarnsOfAView) {
+  Catalog catalog = Library();
+  catalog.tables.at({"public", "book_author"}).kind = 'v';
+  EXPECT_EQ(OfResolve(WithChild("book", Child("author", R"(, "through_tables": ["book_author"])")),
+                      catalog),
+            Strings{"warning" + kRelationship.substr(5) +
+                    ".through_tables[0]: public.book_author is not a table: its changes are not "
+                    "followed. Where they matter, make it a node of its own, with "
+                    "\"base_tables\""});
+}
+
 TEST(Junction, RefusesATableWithoutAConstraintToASide) {
   EXPECT_EQ(OfResolve(WithChild("book", Child("slip", R"(, "through_tables": ["book_author"])"))),
             Strings{kRelationship + ".through_tables[0]: public.book_author has no foreign key to "
