@@ -230,7 +230,8 @@ class Runner(random_case.Runner):
         active = "SELECT bool_or(active) FROM pg_replication_slots WHERE database = current_database()"
         wait_for("the slot to be free", lambda: not self.server.value(DATABASE, active))
 
-    def wait_confirmed(self, position, timeout=60):
+    def wait_confirmed(self, position, timeout=300):
+        """Tiny chunks of very many documents take their time, the more so on a busy machine."""
         def reached():
             self.daemon.must_run()
             return (self.server.confirmed(self.slot) or 0) >= position and not self.target.indexes_loading()

@@ -150,9 +150,10 @@ class Maker:
         return all(t["kind"] == "table" and t["key"] for t in (table, *([self.tables[relation.junction]] if relation.junction else [])))
 
     def kind_of_child(self, child):
-        """Arrays of arrays count as objects: whether `replace` goes into inner ones is not said."""
+        """Arrays of arrays count as objects: whether `replace` goes into inner ones is not said. A JSON value may be one."""
         table = self.tables[f"{child.get('schema', 'public')}.{child['table']}"]
-        return "scalar child" if child["relationship"]["variant"] == "scalar" and not kind_of(entries(child, table)[0], table).endswith("[]") else "child"
+        scalar = child["relationship"]["variant"] == "scalar" and not kind_of(entries(child, table)[0], table).endswith(("[]", "json", "jsonb"))
+        return "scalar child" if scalar else "child"
 
     def children(self, node, table, rows, depth):
         rng = self.rng
