@@ -27,7 +27,7 @@ void BulkLimits::Refused(uint64_t generation) {
 }
 
 void BulkLimits::TooLarge(size_t bytes) {
-  most_bytes_ = std::min(most_bytes_, std::max(bytes / 2, kLeastBytes));
+  most_bytes_ = std::min(most_bytes_, std::max(bytes - 1, kLeastBytes));
   bytes_ = std::min(bytes_, most_bytes_);
 }
 

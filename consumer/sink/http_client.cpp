@@ -9,6 +9,7 @@
 
 #include <algorithm>
 
+#include "consumer/sink/aws_signature.h"
 #include "consumer/sink/http_tls.h"
 
 #include "consumer/base/crash_point.h"
@@ -203,14 +204,11 @@ base::Status HttpClient::SetOptions(const std::string& url, const HttpRequest& r
   }
   if (!config_.opaque_id.empty()) add_header("X-Opaque-Id: " + config_.opaque_id);
   if (!config_.aws_region.empty()) {
-    curl_easy_setopt(easy, CURLOPT_AWS_SIGV4,
-                     fmt::format("aws:amz:{}:{}", config_.aws_region, config_.aws_service).c_str());
-    curl_easy_setopt(easy, CURLOPT_USERNAME, config_.aws_access_key.c_str());
-    curl_easy_setopt(easy, CURLOPT_PASSWORD, config_.aws_secret_key.c_str());
-    add_header("X-Amz-Content-Sha256: " + Sha256Hex(body));  // "aoss" insists on it
-    if (!config_.aws_session_token.empty()) {
-      add_header("X-Amz-Security-Token: " + config_.aws_session_token);
-    }
+    const AwsAccount account = {config_.aws_region, config_.aws_service, config_.aws_access_key,
+                                config_.aws_secret_key, config_.aws_session_token};
+    auto lines = SignForAws(account, request.method, url + request.path, body, std::time(nullptr));
+    if (!lines) return std::move(lines).error();
+    for (const std::string& line : *lines) add_header(line);
   } else if (!config_.api_key.empty()) {
     add_header("Authorization: ApiKey " + config_.api_key);
   } else if (!config_.bearer.empty()) {

@@ -1,6 +1,5 @@
 #include "consumer/sink/http_tls.h"
 
-#include <openssl/evp.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
@@ -110,15 +109,6 @@ base::Status SetTls(CURL* easy, const HttpConfig& config) {
         "OpenSSL (Debian: libcurl4)");
   }
   return {};
-}
-
-std::string Sha256Hex(std::string_view bytes) {
-  std::array<unsigned char, kDigestBytes> digest{};
-  unsigned size = 0;
-  if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1) {
-    return "";
-  }
-  return Hex(digest);
 }
 
 }  // namespace sink

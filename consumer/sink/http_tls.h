@@ -4,8 +4,6 @@
 
 #include <curl/curl.h>
 
-#include <string>
-
 #include "consumer/sink/target.h"
 
 namespace sink {
@@ -13,8 +11,5 @@ namespace sink {
 // Sets all TLS options of a request. `config` is borrowed until the request is over. kFatal: the
 // libcurl of this machine cannot do what is asked.
 base::Status SetTls(CURL* easy, const HttpConfig& config);
-
-// SHA-256, in lower-case hexadecimal digits.
-std::string Sha256Hex(std::string_view bytes);
 
 }  // namespace sink

@@ -12,8 +12,15 @@ namespace {
 // Of the whole request, or of single items: then their queue was full for the others.
 bool IsOverload(const HttpResponse& response) {
   if (response.status != 200) return response.status == 429 || response.status == 503;
-  // Within a text of the answer its quotes would be escaped.
-  return response.body.find(R"("status":429)") != std::string::npos;
+  // Within a text of the answer the quotes would be escaped.
+  constexpr std::string_view kKey = R"("status":)";
+  const std::string_view body = response.body;
+  for (size_t at = 0; (at = body.find(kKey, at)) != std::string_view::npos;) {
+    at += kKey.size();
+    if (at < body.size() && body[at] == ' ') ++at;
+    if (body.substr(at).starts_with("429")) return true;
+  }
+  return false;
 }
 
 }  // namespace
