@@ -174,6 +174,10 @@ void ParseStreaming(Options* options, const char* value) {
   options->streaming = ParseBoolean("streaming", value);
 }
 
+void ParseEveryUpdate(Options* options, const char* value) {
+  options->every_update = ParseBoolean("every_update", value);
+}
+
 void ParseMessagePrefix(Options* options, const char* value) {
   options->message_prefix = pstrdup(value);
 }
@@ -202,6 +206,7 @@ constexpr OptionKind kOptionKinds[] = {
     {"origin", false, ParseOrigin},
     {"message_prefix", false, ParseMessagePrefix},
     {"streaming", false, ParseStreaming},
+    {"every_update", false, ParseEveryUpdate},
     {"statistics_interval", false, ParseStatisticsInterval},
 };
 constexpr int kOptionCount = static_cast<int>(sizeof(kOptionKinds) / sizeof(kOptionKinds[0]));

@@ -10,6 +10,7 @@
 //   origin               any (default) | none          none: only what originates on this server
 //   message_prefix       text                          default "pgsync"; "" = every message
 //   streaming            boolean, default off          send large transactions in progress
+//   every_update         boolean, default off          also UPDATEs that change no asked-for column
 //   statistics_interval  milliseconds                  absent: none
 //
 // Names are as in SQL, quoted where needed.
@@ -37,6 +38,7 @@ struct TableOption {
 struct Options {
   bool local_origin_only;
   bool streaming;
+  bool every_update;
   bool publish_via_root;
   int statistics_interval_ms;  // -1: none
   const char* message_prefix;

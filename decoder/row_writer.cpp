@@ -114,7 +114,7 @@ void WriteRecord(Session* session, StringInfoSink* sink, const Target& target,
 // Returns whether a record was sent.
 bool WriteTarget(Session* session, ReorderBufferTXN* txn, Counters* counters, const Target& target,
                  const RowChange& change) {
-  if (change.action == REORDER_BUFFER_CHANGE_UPDATE &&
+  if (change.action == REORDER_BUFFER_CHANGE_UPDATE && !session->options->every_update &&
       NothingChanged(target, change.old_kind, change.old_row, change.new_row)) {
     return false;
   }

@@ -1,8 +1,12 @@
 // BuildFence: lets a sweep wait until every build that was under way when it asked has been written
 // or given up. A sweep deletes what it finds; a document that an older build writes a moment later
 // would have nobody to delete it. Thread safe.
+//
+// Of builds in other processes nobody tells us. But no build is written later than some time after
+// it was read (kStale in worker.cpp), so where there are others, that time is waited for.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
@@ -14,6 +18,9 @@ namespace app {
 
 class BuildFence {
  public:
+  // `others`: how long builds of other processes may take; 0: there are none.
+  explicit BuildFence(std::chrono::seconds others = {}) : others_(others) {}
+
   uint64_t Enter() {
     std::lock_guard lock(mutex_);
     under_way_.insert(++last_);
@@ -31,6 +38,7 @@ class BuildFence {
   // Returns true when everything that entered before this call has left; false when `stop` came
   // first. REQUIRES: the caller has left.
   bool WaitForEarlier(const base::StopSignal& stop) {
+    if (others_.count() > 0 && stop.WaitFor(others_)) return false;
     std::unique_lock lock(mutex_);
     const uint64_t before = last_;
     while (!under_way_.empty() && *under_way_.begin() <= before) {
@@ -41,6 +49,7 @@ class BuildFence {
   }
 
  private:
+  const std::chrono::seconds others_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::set<uint64_t> under_way_;

@@ -13,11 +13,14 @@
 #include "consumer/app/databases.h"
 #include "consumer/app/http_page.h"
 #include "consumer/app/index_state.h"
+#include "consumer/app/lost_slot.h"
 #include "consumer/app/pipeline.h"
 #include "consumer/app/preflight.h"
 #include "consumer/app/schema_watch.h"
 #include "consumer/app/setup.h"
 #include "consumer/app/standby.h"
+#include "consumer/app/stream_producer.h"
+#include "consumer/app/wal_guard.h"
 #include "consumer/base/backoff.h"
 #include "consumer/source/slot.h"
 
@@ -64,6 +67,7 @@ PipelineSettings SettingsOf(const Config& config, const ResolvedSchema& schema) 
   settings.database = schema.database;
   settings.slot = schema.slot;
   settings.work_mem = config.work_mem;
+  settings.role = config.role;
   settings.workers = config.workers;
   settings.rows_per_chunk = static_cast<uint32_t>(config.block_size);
   settings.keys_per_chunk = static_cast<uint32_t>(config.filter_chunk_size);
@@ -118,8 +122,9 @@ Status RunInTurn(const Config& config, const ResolvedSchema& schema, pg::Connect
 
   // From here source, queue and target are known to work, and the position is one that loses
   // nothing.
-  auto states = PrepareStates(connection, *target, schema.trees,
-                              ShapesOf(schema.trees, schema.shapes), *origin, log);
+  auto states =
+      PrepareStates(connection, *target, schema.trees, ShapesOf(schema.trees, schema.shapes),
+                    *origin, config.reload_lost, log);
   if (!states) return states.error();
   log.Info("run", fmt::format("{} -> {} -> {}, {} workers", ToDisplay(config.postgres),
                               ToDisplay(config.queue), target->Describe(), config.workers));
@@ -161,32 +166,135 @@ Status RunUntilChange(const Config& config, const ResolvedSchema& schema, base::
   return ended;
 }
 
+// Of a role in several processes: what only one process can order.
+Status CheckRole(const Config& config, const std::vector<schema::DocumentTree>& trees) {
+  if (config.role == Role::kAll) return {};
+  for (const schema::DocumentTree& tree : trees) {
+    const bool made_routing = !tree.routing_key.empty() && tree.routing_column.empty();
+    if (!tree.versioned || schema::HasLookups(tree) || made_routing) {
+      return base::Refused(fmt::format(
+          "index {}: with {} one process has to build all documents; leave --role out", tree.index,
+          !tree.versioned ? "\"version\": false"
+          : made_routing  ? "a routing that a transform makes"
+                          : "\"lookup\": \"index\""));
+    }
+  }
+  return {};
+}
+
+// The mark of a producer that works from the same trees; waits for it. "" after a stop.
+Result<std::string> WaitForProducer(queue::Queue& queue, const ResolvedSchema& schema,
+                                    base::StopSignal& stop, base::Logger& log) {
+  const std::string ours = TreesMark(schema.trees);
+  std::string told;
+  for (base::Backoff backoff(milliseconds(100), milliseconds(2000)); !stop.Requested();) {
+    auto mark = queue.Attach();
+    std::string why;
+    if (mark && mark->ends_with(ours)) return mark;
+    if (mark) {
+      why = "the producer works from another schema file, or from the tables as they were";
+    } else if (mark.error().kind == ErrorKind::kRetry ||
+               mark.error().kind == ErrorKind::kReconnect) {
+      why = mark.error().message;
+    } else {
+      return std::move(mark).error();
+    }
+    if (why != told) log.Info("worker", why + "; waiting for it");
+    told = why;
+    if (mark) return std::string();  // somebody has to look at the tables again
+    stop.WaitFor(backoff.Next());
+  }
+  return std::string();
+}
+
+// Workers of one database's share, as long as the producer works from what they know.
+Status RunWorkersUntilChange(const Config& config, const ResolvedSchema& schema,
+                             base::StopSignal& stop, base::Logger& log, base::Metrics& metrics) {
+  auto connection = pg::Connection::Open(config.postgres, schema.database);
+  if (!connection) return connection.error();
+  auto system_identifier = source::SystemIdentifier(*connection);
+  if (!system_identifier) return system_identifier.error();
+  const std::unique_ptr<queue::Queue> queue = MakeQueue(config, *system_identifier, schema.slot);
+  if (auto status = queue->Probe(); !status) return status;
+  const std::unique_ptr<sink::Target> target = MakeTarget(config, schema.trees, log);
+  if (auto status = target->Probe(); !status) return status;
+  auto mark = WaitForProducer(*queue, schema, stop, log);
+  if (!mark || mark->empty()) return mark ? Status() : Status(std::move(mark).error());
+  log.Info("worker", fmt::format("{} workers on {} -> {}", config.workers, ToDisplay(config.queue),
+                                 target->Describe()));
+  PipelineSettings settings = SettingsOf(config, schema);
+  return RunWorkers(settings, schema.trees, *target, *queue, *mark, stop, log, metrics);
+}
+
+// The role `worker`: follows the producer through changes of the tables.
+Status RunWorkerProcess(const Config& config, base::StopSignal& drain, base::Logger& log,
+                        base::Metrics& metrics) {
+  auto schema = LoadResolvedSchema(config);
+  if (!schema) return schema.error();
+  if (auto status = CheckRole(config, schema->trees); !status) return status;
+  base::Backoff backoff(milliseconds(200), milliseconds(5000));
+  while (!drain.Requested()) {
+    base::StopSignal stop;
+    drain.AddFollower(&stop);
+    const Status ended = RunWorkersUntilChange(config, *schema, stop, log, metrics);
+    drain.RemoveFollower(&stop);
+    if (drain.Requested()) return ended;
+    // The producer began again from other tables, or has not yet noticed what we see.
+    auto present = ResolveAgain(config);
+    const bool same = present && TreesMark(present->trees) == TreesMark(schema->trees);
+    if (!ended && same && ended.error().kind != ErrorKind::kRefused && !MayPass(ended.error())) {
+      return ended;
+    }
+    if (present) schema = std::move(present);
+    drain.WaitFor(backoff.Next());
+  }
+  return {};
+}
+
 // One database's share of the file, until it ends. When the tables change so that documents or
 // their sources differ, the pipeline ends in order and another one begins, from the tables as they
 // then are; what of the index can stay, PrepareStates decides.
 Status RunDatabase(const Config& config, base::StopSignal& drain, std::atomic<int>* standing_by,
                    base::Logger& log, base::Metrics& metrics) {
+  if (config.role == Role::kWorker) return RunWorkerProcess(config, drain, log, metrics);
   if (config.create) {
     if (auto status = Bootstrap(config, true, stderr); !status) return status;
   }
   auto schema = LoadResolvedSchema(config);
   if (!schema) return schema.error();
+  if (auto status = CheckRole(config, schema->trees); !status) return status;
   base::Backoff backoff(milliseconds(100), milliseconds(10000));
   bool waits_for_server = false;  // was at work, or a standby: a server that is away comes back
   for (bool first = true;; first = false) {
+    if (config.reload_lost) {
+      if (auto renewed = RenewLostSlot(config, *schema, log); !renewed && first) return renewed;
+    }
     base::StopSignal stop;
     drain.AddFollower(&stop);
-    bool changed = false;
+    bool changed = false, gives_up = false;
     std::atomic<bool> taken{false};
     Status ended;
     {
       SchemaWatch watch(config.postgres, *schema, stop, log);
+      WalGuard guard(config.postgres, schema->database, schema->slot,
+                     {config.wal_warn_bytes, config.wal_limit_bytes}, stop, log, metrics);
       ended =
           RunUntilChange(config, *schema, stop, watch.Changed(), &taken, standing_by, log, metrics);
       changed = watch.Changed().load();
+      gives_up = guard.GivesUp().load();
     }
     drain.RemoveFollower(&stop);
-    if (drain.Requested() || (ended && !changed)) return ended;
+    if (drain.Requested() || (ended && !changed && !gives_up)) return ended;
+    if (gives_up) {
+      base::Error given_up = GiveUpSlot(config, *schema);
+      if (!config.reload_lost || given_up.kind != ErrorKind::kRefused) return given_up;
+      log.Warning("run", given_up.message);
+      continue;
+    }
+    if (config.reload_lost && !ended) {
+      auto lost = SlotIsLost(config, *schema);
+      if (lost && *lost) continue;
+    }
     if (taken && !ended && !config.once) {
       waits_for_server = true;
       log.Warning("run", ended.error().message + "; standing by");

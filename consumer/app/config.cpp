@@ -11,6 +11,7 @@
 
 #include "consumer/app/config_arguments.h"
 #include "consumer/app/config_introspect.h"
+#include "consumer/app/config_run.h"
 #include "consumer/app/config_target.h"
 #include "consumer/app/terminal.h"
 #include "consumer/base/nearest.h"
@@ -38,15 +39,10 @@ base::Status ReadPostgres(const Arguments& arguments, const Environment& environ
                           Config* config);
 base::Status ReadQueue(const Arguments& arguments, const Environment& environment, Config* config);
 base::Status ReadNames(const Arguments& arguments, Config* config);
-base::Status ReadRole(const Arguments& arguments);
 base::Status ReadSizes(const Arguments& arguments, const Environment& environment, Config* config);
-base::Status ReadSpool(const Arguments& arguments, const Environment& environment, Config* config);
 base::Status ReadOutput(const Arguments& arguments, const Environment& environment, Config* config);
 base::Status ReadEnvironmentRules(const Environment& environment, Config* config);
 
-// `allowed` are the words; the error names the nearest.
-base::Result<size_t> ParseWord(const std::string& what, const std::string& text,
-                               const std::vector<std::string>& allowed);
 void SetPassword(const std::string& password, pg::Target* target);
 
 }  // namespace
@@ -126,7 +122,7 @@ base::Result<Invocation> ParseConfig(std::span<const std::string> arguments,
     config.first = 1;
   }
   if (auto s = ReadEnvironmentRules(environment, &config); !s) return std::move(s).error();
-  if (auto s = ReadRole(given); !s) return std::move(s).error();
+  if (auto s = ReadRole(given, &config); !s) return std::move(s).error();
   if (config.command == Command::kIntrospect) {
     if (auto s = ReadIntrospect(given, environment, &config); !s) return std::move(s).error();
   } else if (auto s = ReadSchemaPath(given, environment, &config); !s) {
@@ -136,11 +132,16 @@ base::Result<Invocation> ParseConfig(std::span<const std::string> arguments,
   if (auto s = ReadQueue(given, environment, &config); !s) return std::move(s).error();
   if (auto s = ReadNames(given, &config); !s) return std::move(s).error();
   if (auto s = ReadSizes(given, environment, &config); !s) return std::move(s).error();
-  if (auto s = ReadSpool(given, environment, &config); !s) return std::move(s).error();
+  if (auto s = ReadLimits(given, environment, &config); !s) return std::move(s).error();
   if (auto s = ReadOutput(given, environment, &config); !s) return std::move(s).error();
   auto target = ReadTarget(given.target, environment);
   if (!target) return std::move(target).error();
   config.target = std::move(*target);
+  if (config.role != Role::kAll && config.queue.in_memory) {
+    return base::Usage(
+        "--role producer and --role worker share a queue in Redis: name it with --queue or "
+        "REDIS_URL");
+  }
   return invocation;
 }
 
@@ -234,25 +235,6 @@ base::Status ReadEnvironmentRules(const Environment& environment, Config* config
   if (!check.ignored.empty()) {
     config->notices.push_back(fmt::format("these variables are set and have no effect here: {}",
                                           fmt::join(check.ignored, ", ")));
-  }
-  return {};
-}
-
-base::Status ReadRole(const Arguments& arguments) {
-  if (arguments.polling) {
-    return base::Usage("--polling: not needed: changes always come from the WAL; leave it out");
-  }
-  std::string role = arguments.role.value_or("all");
-  if (arguments.producer && arguments.consumer) {
-    return base::Usage("--producer and --consumer exclude each other");
-  }
-  if (arguments.producer) role = "producer";
-  if (arguments.consumer) role = "worker";
-  auto word = ParseWord("--role", role, {"all", "producer", "worker"});
-  if (!word) return std::move(word).error();
-  if (*word != 0) {
-    return base::Usage(
-        fmt::format("--role {}: not supported yet; leave it out, one process does both", role));
   }
   return {};
 }
@@ -431,20 +413,6 @@ base::Status ReadSizes(const Arguments& arguments, const Environment& environmen
   return developer ? base::Status() : base::Status(developer.error());
 }
 
-base::Status ReadSpool(const Arguments& arguments, const Environment& environment, Config* config) {
-  constexpr int64_t kMostMebibytes = 1 << 20;
-  if (arguments.spool_memory) {
-    auto memory = ParseInteger("--spool-memory", *arguments.spool_memory, 0, kMostMebibytes);
-    if (!memory) return std::move(memory).error();
-    config->spool_memory_bytes = static_cast<size_t>(*memory) << 20;
-  }
-  // Not /tmp: that is often a file system in memory, which is what is short when files are used.
-  const std::string fallback = environment.Get("TMPDIR").value_or("/var/tmp");
-  config->spool_directory = arguments.spool_dir.value_or(fallback);
-  if (config->spool_directory.empty()) return base::Usage("--spool-dir: which directory?");
-  return {};
-}
-
 base::Result<ListenAddress> ParseListenAddress(const std::string& text) {
   ListenAddress address;
   std::string port = text;
@@ -493,14 +461,6 @@ base::Status ReadOutput(const Arguments& arguments, const Environment& environme
     config->log_interval = *interval;
   }
   return {};
-}
-
-base::Result<size_t> ParseWord(const std::string& what, const std::string& text,
-                               const std::vector<std::string>& allowed) {
-  const auto it = std::find(allowed.begin(), allowed.end(), text);
-  if (it != allowed.end()) return static_cast<size_t>(it - allowed.begin());
-  return base::Usage(fmt::format("{}: \"{}\" is not allowed; use {}{}", what, text,
-                                 fmt::join(allowed, ", "), base::DidYouMean(text, allowed)));
 }
 
 void SetPassword(const std::string& password, pg::Target* target) {

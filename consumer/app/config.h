@@ -17,6 +17,7 @@
 
 #include "consumer/app/developer.h"
 #include "consumer/app/environment.h"
+#include "consumer/app/role.h"
 #include "consumer/base/log.h"
 #include "consumer/base/result.h"
 #include "consumer/pg/connection.h"
@@ -77,6 +78,7 @@ struct Config {
   TargetConfig target;
   QueueConfig queue;
 
+  Role role = Role::kAll;                          // run
   std::string name;                                // of the pipeline; "" = DefaultName
   std::string slot;                                // "" = the pipeline's name
   bool target_given = false, queue_given = false;  // on the command line
@@ -88,6 +90,10 @@ struct Config {
   // Transactions in progress wait for their end in memory, beyond that in files of this directory.
   size_t spool_memory_bytes = 64u << 20;
   std::string spool_directory;
+
+  int64_t wal_warn_bytes = int64_t{1} << 30;  // kept for the slot: from here on warnings
+  int64_t wal_limit_bytes = 0;                // the slot is given up; 0 = never
+  bool reload_lost = false;                   // --on-lost-slot reload
 
   DeveloperSettings developer;
 

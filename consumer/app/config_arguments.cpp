@@ -84,6 +84,9 @@ const std::map<std::string, std::vector<Command>>& OptionCommands() {
       {"--workers", {Command::kRun}},
       {"--spool-memory", {Command::kRun}},
       {"--spool-dir", {Command::kRun}},
+      {"--wal-warn", {Command::kRun}},
+      {"--wal-limit", {Command::kRun}},
+      {"--on-lost-slot", {Command::kRun}},
       {"--http", {Command::kRun}},
       {"--daemon", {Command::kRun}},
       {"--wal", {Command::kRun}},
@@ -225,7 +228,9 @@ void Define(CLI::App& app, Raw& raw) {
                  "threads that build documents (default: NUM_WORKERS, else 2)")
       ->type_name("N")
       ->group(run);
-  app.add_option("--role", to.role, "all; producer and worker are not supported yet")
+  app.add_option(
+         "--role", to.role,
+         "all (default), or over several processes: producer streams, worker builds; needs Redis")
       ->type_name("ROLE")
       ->group(run);
   app.add_option(
@@ -237,6 +242,22 @@ void Define(CLI::App& app, Raw& raw) {
   app.add_option("--spool-dir", to.spool_dir,
                  "directory of these files, which have no name (default: TMPDIR, else /var/tmp)")
       ->type_name("DIR")
+      ->group(run);
+  app.add_option("--wal-warn", to.wal_warn,
+                 "warn when the server keeps so much WAL for the slot, and at each doubling "
+                 "(default: 1024; 0: never)")
+      ->type_name("MIB")
+      ->group(run);
+  app.add_option("--wal-limit", to.wal_limit,
+                 "give the slot up when the server keeps more WAL for it: rather a new load than a "
+                 "full disk (default: never)")
+      ->type_name("MIB")
+      ->group(run);
+  app.add_option(
+         "--on-lost-slot", to.on_lost_slot,
+         "when the slot is gone or its WAL is: refuse (default), or reload: a new slot, and "
+         "all documents again in place")
+      ->type_name("WHAT")
       ->group(run);
   app.add_option(
          "--http", to.http,

@@ -24,6 +24,7 @@ struct Arguments {
   std::optional<std::string> target, queue;
   std::optional<std::string> database, name, slot, role, workers;
   std::optional<std::string> spool_dir, spool_memory;
+  std::optional<std::string> wal_warn, wal_limit, on_lost_slot;
   std::optional<std::string> http, log_format, log_level;
   bool verbose = false;
 

@@ -11,7 +11,9 @@
 #include <utility>
 
 #include <fmt/format.h>
+
 #include <unistd.h>
+#include "consumer/base/nearest.h"
 
 namespace app {
 namespace {
@@ -311,6 +313,14 @@ base::Result<std::chrono::milliseconds> ParseSeconds(const std::string& what,
         fmt::format("{}: \"{}\" is not allowed; use seconds, from 0.001 to 1000000", what, text));
   }
   return std::chrono::milliseconds(std::llround(value * 1000));
+}
+
+base::Result<size_t> ParseWord(const std::string& what, const std::string& text,
+                               const std::vector<std::string>& allowed) {
+  const auto it = std::find(allowed.begin(), allowed.end(), text);
+  if (it != allowed.end()) return static_cast<size_t>(it - allowed.begin());
+  return base::Usage(fmt::format("{}: \"{}\" is not allowed; use {}{}", what, text,
+                                 fmt::join(allowed, ", "), base::DidYouMean(text, allowed)));
 }
 
 }  // namespace app

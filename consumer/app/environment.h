@@ -69,4 +69,8 @@ base::Result<int64_t> ParseInteger(const std::string& what, const std::string& t
 base::Result<std::chrono::milliseconds> ParseSeconds(const std::string& what,
                                                      const std::string& text);
 
+// The position of the word among `allowed`; the error names the nearest.
+base::Result<size_t> ParseWord(const std::string& what, const std::string& text,
+                               const std::vector<std::string>& allowed);
+
 }  // namespace app

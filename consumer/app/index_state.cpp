@@ -1,5 +1,6 @@
 #include "consumer/app/index_state.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -21,7 +22,7 @@ constexpr char kLoadAnew[] =
 
 // Is it the index of this pipeline, and of this time?
 Status CheckState(const schema::DocumentTree& tree, const model::SyncState& state,
-                  const Origin& origin) {
+                  const Origin& origin, bool reload_lost) {
   const auto refused = [&](std::string what) -> Status {
     return base::Refused(fmt::format("index {}: {}", tree.index, what));
   };
@@ -43,10 +44,11 @@ Status CheckState(const schema::DocumentTree& tree, const model::SyncState& stat
         "name. {}",
         state.slot, origin.slot, state.slot, kLoadAnew));
   }
-  if (state.applied < origin.confirmed) {
+  if (state.applied < origin.confirmed && !reload_lost) {
     return refused(fmt::format(
         "it is older than its slot: it holds changes up to {}, but slot \"{}\" has given away all "
-        "WAL before {}. It was restored from a backup, or the slot was moved or made anew. {}",
+        "WAL before {}. It was restored from a backup, or the slot was moved or made anew. {} (or "
+        "have it done by --on-lost-slot reload)",
         base::ToString(state.applied), origin.slot, base::ToString(origin.confirmed), kLoadAnew));
   }
   return {};
@@ -130,7 +132,8 @@ Result<std::vector<model::SyncState>> PrepareStates(pg::Connection& connection,
                                                     sink::Target& target,
                                                     const std::vector<schema::DocumentTree>& trees,
                                                     const std::vector<std::string>& shapes,
-                                                    const Origin& origin, base::Logger& log) {
+                                                    const Origin& origin, bool reload_lost,
+                                                    base::Logger& log) {
   // All are looked at before any is changed.
   std::vector<std::optional<model::SyncState>> stored;
   for (size_t i = 0; i < trees.size(); ++i) {
@@ -144,7 +147,8 @@ Result<std::vector<model::SyncState>> PrepareStates(pg::Connection& connection,
     auto state = target.ReadState(trees[i]);
     if (!state) return state.error();
     if (*state) {
-      if (auto status = CheckState(trees[i], **state, origin); !status) return status.error();
+      if (auto status = CheckState(trees[i], **state, origin, reload_lost); !status)
+        return status.error();
     }
     stored.push_back(std::move(*state));
   }
@@ -168,6 +172,12 @@ Result<std::vector<model::SyncState>> PrepareStates(pg::Connection& connection,
                         "made, so old and new documents would mix. {}",
                         tree.index, kLoadAnew));
       }
+      if (verdict->keep == Keep::kGoesOn && state.applied < origin.confirmed) {
+        *verdict = {Keep::kLoadAgain, true,
+                    fmt::format("the changes from {} to {} are lost", base::ToString(state.applied),
+                                base::ToString(origin.confirmed))};
+      }
+      state.applied = std::max(state.applied, origin.confirmed);
       if (verdict->keep == Keep::kLoadAgain) {
         auto again = LoadAgain(connection, target, tree, *verdict, &state, log);
         if (!again) return again.error();

@@ -1,5 +1,6 @@
 #include "consumer/app/load_board.h"
 
+#include <algorithm>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <random>
@@ -43,9 +44,10 @@ void LoadBoard::SetChunks(uint32_t document, uint32_t chunks) {
   loads_[document].progress.chunks = chunks;
 }
 
-void LoadBoard::SetComplete(uint32_t document) {
+void LoadBoard::SetComplete(uint32_t document, base::Lsn settled) {
   std::lock_guard lock(mutex_);
   loads_[document].progress.complete = true;
+  loads_[document].progress.settled = settled;
   loads_[document].progress.sweep_below = 0;
   ++revision_;
 }
@@ -86,6 +88,13 @@ bool LoadBoard::AllComplete() const {
     if (!load.progress.complete) return false;
   }
   return true;
+}
+
+bool LoadBoard::AllSettled(base::Lsn position) const {
+  std::lock_guard lock(mutex_);
+  return std::all_of(loads_.begin(), loads_.end(), [&](const Load& load) {
+    return load.progress.complete && load.progress.settled <= position;
+  });
 }
 
 uint64_t LoadBoard::Revision() const {

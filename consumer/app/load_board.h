@@ -27,7 +27,8 @@ class LoadBoard {
   uint32_t SetPlan(uint32_t document, const std::string& plan, uint32_t chunks, bool by_key);
   // Plans by key learn their length at the end.
   void SetChunks(uint32_t document, uint32_t chunks);
-  void SetComplete(uint32_t document);
+  // `settled`: the end of the WAL by now.
+  void SetComplete(uint32_t document, base::Lsn settled);
 
   // Ranges of another cutting than the present one (left in the queue, or in the hands of a worker
   // when the load began again) are ignored: their numbers stand for other rows.
@@ -37,6 +38,8 @@ class LoadBoard {
   uint32_t NextUnfinished(uint32_t document, uint32_t chunk) const;
   model::LoadProgress Progress(uint32_t document) const;
   bool AllComplete() const;
+  // Nothing that the stream has yet to send after `position` can have moved rows past a load.
+  bool AllSettled(base::Lsn position) const;
 
   // Grows with every change; what the pipeline compares to know whether there is something to
   // store.

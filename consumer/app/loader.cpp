@@ -10,6 +10,7 @@
 
 #include "consumer/assemble/view_refresh.h"
 #include "consumer/base/backoff.h"
+#include "consumer/source/slot.h"
 
 namespace app {
 namespace {
@@ -101,7 +102,9 @@ Status Loader::LoadDocument(const schema::DocumentTree& tree) {
                       fmt::format("index {}: {} documents deleted that the tables no longer have",
                                   tree.index, *swept));
   }
-  context_.board.SetComplete(tree.number);
+  auto end = source::CurrentWalLsn(*connection);
+  if (!end) return end.error();
+  context_.board.SetComplete(tree.number, *end);
   context_.log.Info("load", fmt::format("index {}: loaded, {} documents", tree.index,
                                         context_.board.Progress(tree.number).documents));
   return {};

@@ -13,6 +13,7 @@
 
 #include "consumer/app/loader.h"
 #include "consumer/app/stream_producer.h"
+#include "consumer/app/thread_crew.h"
 #include "consumer/app/worker.h"
 #include "consumer/base/crash_point.h"
 #include "consumer/source/slot.h"
@@ -29,92 +30,6 @@ using std::chrono::steady_clock;
 
 constexpr milliseconds kTick{50};
 constexpr milliseconds kOpenPoll{5};
-// SIGTERM is answered within 5 s: what workers have in hand gets this long, the rest is read again
-// after the restart.
-constexpr milliseconds kDrainPatience{3500};
-// A call to a target that does not answer can take a minute, and this thread makes such calls, too.
-constexpr milliseconds kLeavePatience{4700};
-
-// The threads that are still running, to be waited for with a deadline.
-class Crew {
- public:
-  template <typename Body>
-  void Start(Body body) {
-    {
-      std::lock_guard lock(mutex_);
-      ++running_;
-    }
-    threads_.emplace_back([this, body = std::move(body)] {
-      body();
-      std::lock_guard lock(mutex_);
-      --running_;
-      left_.notify_all();
-    });
-  }
-
-  // Returns false when somebody is still busy after `patience`.
-  bool WaitAll(milliseconds patience) {
-    std::unique_lock lock(mutex_);
-    return left_.wait_for(lock, patience, [this] { return running_ == 0; });
-  }
-
-  // REQUIRES: WaitAll returned true, or waiting longer is wanted.
-  void Join() {
-    for (std::thread& thread : threads_) thread.join();
-    threads_.clear();
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable left_;
-  int running_ = 0;
-  std::vector<std::thread> threads_;
-};
-
-// The first error of any thread; asking for drain is how it ends the others.
-class FirstError {
- public:
-  explicit FirstError(base::StopSignal& drain) : drain_(drain) {}
-
-  void Set(base::Error error) {
-    {
-      std::lock_guard lock(mutex_);
-      if (!error_) error_ = std::move(error);
-    }
-    drain_.Request();
-  }
-  std::optional<base::Error> Get() const {
-    std::lock_guard lock(mutex_);
-    return error_;
-  }
-
- private:
-  base::StopSignal& drain_;
-  mutable std::mutex mutex_;
-  std::optional<base::Error> error_;
-};
-
-// Ends the process when it has not left by itself some time after drain. What is cut off was not
-// acknowledged.
-class LeaveLimit {
- public:
-  LeaveLimit(const base::StopSignal& drain, std::function<void()> end_process)
-      : thread_([this, &drain, end_process = std::move(end_process)] {
-          while (!drain.Requested()) {
-            if (left_.WaitFor(kTick)) return;
-          }
-          if (!left_.WaitFor(kLeavePatience)) end_process();
-        }) {}
-  ~LeaveLimit() {
-    left_.Request();
-    thread_.join();
-  }
-
- private:
-  base::StopSignal left_;
-  std::thread thread_;
-};
-
 // Engines that are not told versions keep what came last. Only one worker, that has one bulk under
 // way, writes last what was read last.
 int WorkersFor(const std::vector<schema::DocumentTree>& trees, int wanted) {
@@ -240,6 +155,13 @@ class StatusLine {
   uint64_t last_documents_ = 0, last_changes_ = 0;
 };
 
+// What workers of other processes have loaded. A queue that is gone says so elsewhere, too.
+void TakeReports(queue::Producer& producer, LoadBoard* board) {
+  auto reports = producer.TakeLoadReports();
+  if (!reports) return;
+  for (const queue::LoadReport& report : *reports) board->MarkDone(report.range, report.documents);
+}
+
 // "Up to now" of `run --once`.
 Result<Lsn> EndOfWal(const PipelineSettings& settings) {
   auto connection = pg::Connection::Open(settings.postgres, settings.database);
@@ -262,7 +184,7 @@ Status RunPipeline(const PipelineSettings& settings, const std::vector<schema::D
   std::vector<model::LoadProgress> loads;
   for (const model::SyncState& state : states) loads.push_back(state.load);
   LoadBoard board(loads);
-  BuildFence fence;
+  BuildFence fence(settings.role == Role::kProducer ? kOtherProcesses : std::chrono::seconds(0));
   FirstError first_error(drain);
   const std::unique_ptr<queue::Producer> producer = queue.NewProducer();
   const PipelineContext context{settings,
@@ -281,7 +203,9 @@ Status RunPipeline(const PipelineSettings& settings, const std::vector<schema::D
   Recorder recorder(context, stream, std::move(states));
   Loader loader(context, [&] { return stream.Generation(); });
   std::vector<std::unique_ptr<Worker>> workers;
-  for (int i = 0; i < WorkersFor(trees, settings.workers); ++i) {
+  const int own_workers =
+      settings.role == Role::kProducer ? 0 : WorkersFor(trees, settings.workers);
+  for (int i = 0; i < own_workers; ++i) {
     workers.push_back(std::make_unique<Worker>(context, fmt::format("worker-{}", i)));
   }
 
@@ -311,6 +235,7 @@ Status RunPipeline(const PipelineSettings& settings, const std::vector<schema::D
   StatusLine status_line(context);
   bool warned = false;
   while (!drain.WaitFor(kTick)) {
+    if (settings.role == Role::kProducer) TakeReports(*producer, &board);
     const bool loaded = board.AllComplete();
     if (Status recorded = recorder.Record(settings.once && loaded); !recorded) {
       const ErrorKind kind = recorded.error().kind;
@@ -327,7 +252,10 @@ Status RunPipeline(const PipelineSettings& settings, const std::vector<schema::D
     status_line.Update(stream.Received(), recorder.recorded());
     // Not before the slot is known to be ours: the position may be another daemon's work.
     const bool streaming = stream.Generation() > 0;
-    if (settings.once && loaded && streaming && recorder.recorded() >= once_target) drain.Request();
+    const bool settled = board.AllSettled(recorder.recorded());
+    if (settings.once && settled && streaming && recorder.recorded() >= once_target) {
+      drain.Request();
+    }
   }
 
   // From here nobody takes new work. Workers finish what they have, then the last position is

@@ -21,6 +21,7 @@
 #include "consumer/app/build_fence.h"
 #include "consumer/app/developer.h"
 #include "consumer/app/load_board.h"
+#include "consumer/app/role.h"
 #include "consumer/base/log.h"
 #include "consumer/base/lsn.h"
 #include "consumer/base/metrics.h"
@@ -35,7 +36,11 @@
 
 namespace app {
 
+// As long as a build of another process may still be written after it was read, and some more.
+inline constexpr std::chrono::seconds kOtherProcesses{35};
+
 struct PipelineSettings {
+  Role role = Role::kAll;
   pg::Target postgres;
   std::string database;
   std::string slot;
@@ -69,6 +74,14 @@ struct PipelineContext {
   base::StopSignal& drain;                // "take no more work, finish what you have"
   std::function<void(base::Error)> fail;  // ends the pipeline with this error; the first one counts
 };
+
+// `run --role worker`: builds what the producer of another process puts into the queue, until
+// `drain` is requested or something fails. `mark`: that of the producer. kRefused: it works from
+// something else by now.
+base::Status RunWorkers(const PipelineSettings& settings,
+                        const std::vector<schema::DocumentTree>& trees, sink::Target& target,
+                        queue::Queue& queue, const std::string& mark, base::StopSignal& drain,
+                        base::Logger& log, base::Metrics& metrics);
 
 // Runs until `drain` is requested, `once` is fulfilled or something fails. `states`: as read from
 // the target, one per tree. On return everything that was finished is stored and acknowledged.

@@ -22,21 +22,25 @@ using std::chrono::steady_clock;
 constexpr milliseconds kFeedbackInterval{5000};
 constexpr milliseconds kIdleWait{100};
 constexpr milliseconds kStatisticsInterval{10000};
+// The slot confirms what was acknowledged only a moment later.
+constexpr milliseconds kSettledPause{500};
 constexpr int kFirstWithStreaming = 140000;
 constexpr milliseconds kFullWait{5};
 // The walsender of our own last session, when the network was cut, is asked to leave; one that does
 // not leaves after wal_sender_timeout: a minute, unless the server is set up otherwise.
 constexpr std::chrono::seconds kOwnSlotPatience{90};
 
-// What the contents of a queue stand for. Batches name documents and entry points by number, and
-// positions of before a restore or a promotion are not those of after it.
+}  // namespace
+
 std::string QueueMark(const std::vector<schema::DocumentTree>& trees, int timeline) {
-  std::string mark = fmt::format("timeline {}\n", timeline);
+  return fmt::format("timeline {}\n{}", timeline, TreesMark(trees));
+}
+
+std::string TreesMark(const std::vector<schema::DocumentTree>& trees) {
+  std::string mark;
   for (const schema::DocumentTree& tree : trees) mark += tree.index + "=" + tree.fingerprint + "\n";
   return mark;
 }
-
-}  // namespace
 
 StreamProducer::StreamProducer(PipelineContext context)
     : context_(std::move(context)),
@@ -64,7 +68,8 @@ void StreamProducer::Run() {
   while (!context_.drain.Requested()) {
     const auto started = steady_clock::now();
     Status session = Session();
-    if (session) break;
+    if (session && !std::exchange(reopen_, false)) break;
+    if (session) continue;
     const base::Error& error = session.error();
     if (error.kind != ErrorKind::kReconnect && error.kind != ErrorKind::kRetry) {
       context_.fail(std::move(session).error());
@@ -107,7 +112,8 @@ Status StreamProducer::Session() {
   if (!pid) return pid.error();
   own_pid_ = std::atoi(std::string(pid->Cell(0, 0)).c_str());
   auto start =
-      context_.producer.Open((*slot)->confirmed_flush, QueueMark(context_.trees, server->timeline));
+      context_.producer.Open((*slot)->confirmed_flush, QueueMark(context_.trees, server->timeline),
+                             context_.settings.role == Role::kProducer);
   if (!start) return start.error();
   restart_.store(false);
   generation_.fetch_add(1);
@@ -116,6 +122,9 @@ Status StreamProducer::Session() {
   options.tables = schema::TablesUsed(context_.trees);
   options.streaming = !whole_only_ && connection->ServerVersion() >= kFirstWithStreaming;
   options.statistics_interval = kStatisticsInterval;
+  // A load reads a table page by page, with a snapshot for each part. An UPDATE moves its row,
+  // maybe from a page that is not read yet to one that was, whatever it changes.
+  options.every_update = every_update_ = !context_.board.AllSettled((*slot)->confirmed_flush);
   auto stream = source::ReplicationStream::Start(std::move(*connection), context_.settings.slot,
                                                  *start, options, context_.log, kFeedbackInterval);
   if (!stream) {
@@ -137,6 +146,12 @@ Status StreamProducer::Session() {
     return options.streaming && (*stream)->EndedByServer() ? WithoutStreaming(consumed) : consumed;
   }
 
+  if (std::exchange(settled_, false)) {
+    Acknowledge(**stream);
+    if (auto stopped = (*stream)->Stop(); !stopped) return stopped;
+    reopen_ = true;
+    return {};
+  }
   // Drained: keep the server content until everything is recorded, then acknowledge it and leave.
   while (!finish_.WaitFor(milliseconds(20))) {
     Acknowledge(**stream);
@@ -191,13 +206,20 @@ base::Error StreamProducer::Taken(int pid) {
 }
 
 Status StreamProducer::Consume(source::ReplicationStream& stream, BatchCollector* collector) {
-  auto last_request = steady_clock::now();
+  const auto begun = steady_clock::now();
+  auto last_request = begun;
   PluginCounters counters(context_.metrics);
   while (!context_.drain.Requested()) {
     if (restart_.load()) {
       return base::Reconnect("the queue was lost or reset; starting again from the slot");
     }
     Acknowledge(stream);
+    if (every_update_ && context_.board.AllSettled(base::Lsn{flushed_.load()}) &&
+        steady_clock::now() - begun > kSettledPause) {
+      context_.log.Info("source", "all is loaded; leaving out what touches nothing from now on");
+      settled_ = true;
+      return {};
+    }
     auto event = stream.Next(kIdleWait);
     if (!event) return event.error();
 

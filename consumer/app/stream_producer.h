@@ -57,8 +57,11 @@ class StreamProducer {
   std::atomic<uint64_t> generation_{0};
   std::atomic<bool> restart_{false};
   CommittedCheck committed_;
-  int own_pid_ = 0;          // of the walsender of this process' last session
-  bool whole_only_ = false;  // the server could not send transactions in progress
+  int own_pid_ = 0;            // of the walsender of this process' last session
+  bool every_update_ = false;  // this session asked for them
+  bool settled_ = false;       // it ends because that is not needed any more
+  bool reopen_ = false;        // the next session follows at once
+  bool whole_only_ = false;    // the server could not send transactions in progress
   base::Counter& changes_;
   base::Counter& batches_;
   base::Counter& blocks_;
@@ -68,5 +71,11 @@ class StreamProducer {
   base::Gauge& spool_memory_;
   base::Gauge& spool_files_;
 };
+
+// What the contents of a queue stand for. Batches name documents and entry points by number, and
+// positions of before a restore or a promotion are not those of after it. TreesMark: its part that
+// does not depend on the server.
+std::string QueueMark(const std::vector<schema::DocumentTree>& trees, int timeline);
+std::string TreesMark(const std::vector<schema::DocumentTree>& trees);
 
 }  // namespace app

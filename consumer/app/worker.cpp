@@ -50,9 +50,9 @@ bool Passing(const base::Error& error) {
 
 }  // namespace
 
-Worker::Worker(PipelineContext context, const std::string& name)
+Worker::Worker(PipelineContext context, const std::string& name, const std::string& mark)
     : context_(std::move(context)),
-      consumer_(context_.queue.NewConsumer(name)),
+      consumer_(context_.queue.NewConsumer(name, mark)),
       builder_(BuilderSettingsOf(context_.settings), context_.trees, context_.drain, context_.log,
                context_.metrics),
       writer_(context_.target.NewWriter()),
@@ -177,11 +177,19 @@ Status Worker::BuildLoad() {
     return &load_.back().batch.ranges[0];
   };
   const auto finished = [&](const model::LoadRange& range) {
-    context_.board.MarkDone(range, std::exchange(documents, 0));
+    const uint64_t loaded = std::exchange(documents, 0);
+    bool told = true;
+    if (context_.settings.role == Role::kWorker) {
+      told = consumer_->ReportLoaded({range, loaded}).ok();
+    } else {
+      context_.board.MarkDone(range, loaded);
+    }
     std::vector<model::LoadRange>& ranges = load_.front().batch.ranges;
     ranges.erase(ranges.begin());
     if (!ranges.empty()) return;
-    Finish({load_.front()}, std::exchange(taken, steady_clock::now()));
+    // What the producer was not told of comes again with its entry.
+    if (told) Finish({load_.front()}, taken);
+    taken = steady_clock::now();
     load_.pop_front();
   };
   while (!load_.empty()) {
@@ -282,13 +290,14 @@ Status Worker::RefreshViews(const std::vector<model::Touch>& touches,
 // in the tables.
 Status Worker::RebuildAll(const model::Rebuild& rebuild, std::span<const uint32_t> xids) {
   const schema::DocumentTree& tree = context_.trees[rebuild.document];
-  auto version = builder_.VersionNow(xids);
-  if (!version) return version.error();
-
+  if (auto visible = builder_.VersionNow(xids); !visible) return visible.error();
   auto connection = pg::Connection::Open(context_.settings.postgres, context_.settings.database);
   if (!connection) return connection.error();
   const auto views = assemble::RefreshedViews(std::span(&tree, 1));
   if (auto refreshed = assemble::Refresh(*connection, views); !refreshed) return refreshed;
+  // After the refresh: until then others build from what the view held before.
+  auto version = builder_.VersionNow(xids);
+  if (!version) return version.error();
   auto plan = assemble::LoadPlan::Make(*connection, tree, context_.settings.rows_per_chunk);
   if (!plan) return plan.error();
   context_.log.Info("worker",

@@ -24,7 +24,8 @@ namespace app {
 
 class Worker {
  public:
-  Worker(PipelineContext context, const std::string& name);
+  // `mark`: of the producer, where it is another process.
+  Worker(PipelineContext context, const std::string& name, const std::string& mark = {});
 
   // The thread's body. Returns on drain or after it has called context.fail.
   void Run();

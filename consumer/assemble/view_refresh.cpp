@@ -19,7 +19,7 @@ void AddOnce(const Node& node, std::vector<const Node*>* views) {
   if (!known) views->push_back(&node);
 }
 
-base::Status RefreshOne(pg::Connection& connection, const Node& view) {
+base::Status RefreshNow(pg::Connection& connection, const Node& view) {
   const std::string name = schema::Quoted(view.table);
   const std::string whole = "REFRESH MATERIALIZED VIEW " + name;
   auto done = connection.Query(
@@ -35,6 +35,20 @@ base::Status RefreshOne(pg::Connection& connection, const Node& view) {
       "{}; only its owner may (on PostgreSQL 17 and later: GRANT MAINTAIN): ALTER MATERIALIZED "
       "VIEW {} OWNER TO the role of pgsync-consumer",
       error.message, name));
+}
+
+// A refresh takes its snapshot before its lock: one that waited for another's could bring back what
+// the view held before. So they wait for each other outside.
+base::Status RefreshOne(pg::Connection& connection, const Node& view) {
+  const std::vector<pg::Param> name{pg::Param(schema::Quoted(view.table))};
+  auto turn = connection.Query(
+      "SELECT pg_advisory_lock(hashtext('pgsync refresh'), hashtext($1::text))", name);
+  if (!turn) return std::move(turn).error();
+  base::Status refreshed = RefreshNow(connection, view);
+  auto left = connection.Query(
+      "SELECT pg_advisory_unlock(hashtext('pgsync refresh'), hashtext($1::text))", name);
+  if (refreshed && !left) return std::move(left).error();
+  return refreshed;
 }
 
 }  // namespace

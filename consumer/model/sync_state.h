@@ -24,6 +24,9 @@ struct LoadProgress {
   // Of a load over documents that are there: at its end those whose version is lower are deleted;
   // 0 = none.
   uint64_t sweep_below = 0;
+  // Once complete: the end of the WAL then. Up to here rows may have moved between pages that were
+  // read already and pages that were not, so every UPDATE of them counts, whatever it changed.
+  base::Lsn settled;
 
   bool operator==(const LoadProgress&) const = default;
 };

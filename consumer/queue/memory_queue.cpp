@@ -70,7 +70,7 @@ class MemoryProducer : public Producer {
  public:
   explicit MemoryProducer(Shared* shared) : shared_(shared) {}
 
-  base::Result<base::Lsn> Open(base::Lsn confirmed, const std::string&) override {
+  base::Result<base::Lsn> Open(base::Lsn confirmed, const std::string&, bool) override {
     std::lock_guard lock(shared_->mutex);
     generation_ = ++shared_->opened;
     shared_->confirmed = std::max(shared_->confirmed, confirmed);
@@ -235,7 +235,7 @@ class MemoryQueue : public Queue {
   std::unique_ptr<Producer> NewProducer() override {
     return std::make_unique<MemoryProducer>(&shared_);
   }
-  std::unique_ptr<Consumer> NewConsumer(const std::string&) override {
+  std::unique_ptr<Consumer> NewConsumer(const std::string&, const std::string&) override {
     return std::make_unique<MemoryConsumer>(&shared_);
   }
   base::Status Probe() override { return {}; }

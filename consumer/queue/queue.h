@@ -34,6 +34,12 @@ struct Depth {
   size_t bytes = 0;
 };
 
+// A range of the load that was built and written.
+struct LoadReport {
+  model::LoadRange range;
+  uint64_t documents = 0;
+};
+
 // The producing side. One per process; its calls may come from two threads (stream, load), it locks
 // inside.
 class Producer {
@@ -43,8 +49,9 @@ class Producer {
   // Takes over or creates the queue for a slot whose confirmed position is `confirmed`. Returns
   // where to start reading WAL: `confirmed`, or further on if the queue still holds everything
   // between. `mark` tells what the numbers and positions in it stand for: a queue with another one
-  // is emptied.
-  virtual base::Result<base::Lsn> Open(base::Lsn confirmed, const std::string& mark = {}) = 0;
+  // is emptied. `shared`: workers of other processes are welcome (Queue::Attach).
+  virtual base::Result<base::Lsn> Open(base::Lsn confirmed, const std::string& mark = {},
+                                       bool shared = false) = 0;
 
   // Adds a batch; false when the lane is full (nothing was added: wait and call again). kReconnect:
   // the queue was lost or reset behind our back; Open again, from the slot.
@@ -59,8 +66,13 @@ class Producer {
 
   virtual base::Result<Depth> DepthOf(Lane lane) = 0;
 
-  // Empties the load lane (a load that starts again plans anew).
+  // Empties the load lane (a load that starts again plans anew), and forgets reports of it.
   virtual base::Status ClearLoad() = 0;
+
+  // What workers of other processes have reported since the last call.
+  virtual base::Result<std::vector<LoadReport>> TakeLoadReports() {
+    return std::vector<LoadReport>();
+  }
 };
 
 // The consuming side. One per worker thread, not shared.
@@ -77,6 +89,11 @@ class Consumer {
   // The entries' documents are durable in the target. Unknown ids are ignored (the queue was reset
   // meanwhile).
   virtual base::Status Done(const std::vector<Entry>& entries) = 0;
+
+  // For the producer of another process, before the entry with the range is Done.
+  virtual base::Status ReportLoaded(const LoadReport&) {
+    return base::Fatal("this queue does not leave the process");
+  }
 };
 
 // Makes both ends. Outlives them. Thread safe, except for its end.
@@ -84,7 +101,15 @@ class Queue {
  public:
   virtual ~Queue() = default;
   virtual std::unique_ptr<Producer> NewProducer() = 0;
-  virtual std::unique_ptr<Consumer> NewConsumer(const std::string& worker_name) = 0;
+  // `mark`: that of the producer, as Attach gave it; entries under another one are not handed out
+  // (kRefused). "": the producer is in this process, and nobody looks.
+  virtual std::unique_ptr<Consumer> NewConsumer(const std::string& worker_name,
+                                                const std::string& mark = {}) = 0;
+  // For a process that has workers only: the mark of the producer that opened the queue last.
+  // kRetry: none has yet. kRefused: it works alone.
+  virtual base::Result<std::string> Attach() {
+    return base::Refused("the queue does not leave the process of its producer");
+  }
   // Connects once to see whether the queue can be used at all. kRefused with the remedy if not.
   virtual base::Status Probe() = 0;
   // Deletes everything of this pipeline: for teardown.

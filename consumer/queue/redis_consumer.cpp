@@ -23,11 +23,12 @@ constexpr milliseconds kLongestBlock{1000};
 }  // namespace
 
 RedisConsumer::RedisConsumer(const RedisConfig& config, const RedisKeys* keys, Crew* crew,
-                             const std::string& worker_name)
+                             const std::string& worker_name, const std::string& mark)
     : connection_(config),
       keys_(keys),
       crew_(crew),
       worker_name_(worker_name),
+      mark_(mark),
       name_(crew->Join(worker_name)),
       opened_(crew->Opened()) {}
 
@@ -36,8 +37,31 @@ RedisConsumer::~RedisConsumer() { crew_->Leave(name_); }
 base::Result<std::vector<Entry>> RedisConsumer::Take(size_t max_bytes, milliseconds wait) {
   if (crew_->Opened() != opened_) Rejoin();
   Entries entries = TryTake(max_bytes, wait);
+  if (entries.ok() && !entries->empty() && !mark_.empty()) {
+    if (base::Status same = CheckMark(); !same.ok()) entries = std::move(same).error();
+  }
   if (!entries.ok()) Rejoin();
   return entries;
+}
+
+// The mark changes only in one step with the end of all entries of before. So if it is the same
+// after they were taken, it was when they were added.
+base::Status RedisConsumer::CheckMark() {
+  auto reply = connection_.Command({"HGET", keys_->meta, "mark"});
+  if (!reply.ok()) return std::move(reply).error();
+  if (TextOf(reply->get()) == mark_) return {};
+  return base::Refused(
+      "the producer of the queue works from another schema file by now, or the tables changed");
+}
+
+base::Status RedisConsumer::ReportLoaded(const LoadReport& report) {
+  model::Batch batch;
+  batch.ranges.push_back(report.range);
+  const std::string text = fmt::format("{} {}", report.documents, wire::PackBatch(batch));
+  auto reply = connection_.Command({"RPUSH", keys_->load_reports, text});
+  if (reply.ok()) return {};
+  Rejoin();  // so that the entry, which will not be Done, is found by others
+  return std::move(reply).error();
 }
 
 base::Status RedisConsumer::Done(const std::vector<Entry>& entries) {

@@ -17,15 +17,18 @@ class RedisConsumer : public Consumer {
  public:
   // `keys` and `crew` outlive it.
   RedisConsumer(const RedisConfig& config, const RedisKeys* keys, Crew* crew,
-                const std::string& worker_name);
+                const std::string& worker_name, const std::string& mark);
   ~RedisConsumer() override;
 
   base::Result<std::vector<Entry>> Take(size_t max_bytes, std::chrono::milliseconds wait) override;
   base::Status Done(const std::vector<Entry>& entries) override;
+  base::Status ReportLoaded(const LoadReport& report) override;
 
  private:
   using Entries = base::Result<std::vector<Entry>>;
 
+  // Are entries that were taken just now of the producer that this worker knows?
+  base::Status CheckMark();
   Entries TryTake(size_t max_bytes, std::chrono::milliseconds wait);
   base::Status TryDone(const std::vector<Entry>& entries);
   // After a failure Redis may hold entries in our name that nobody works on: the reply with them
@@ -46,7 +49,7 @@ class RedisConsumer : public Consumer {
   RedisConnection connection_;
   const RedisKeys* const keys_;
   Crew* const crew_;
-  const std::string worker_name_;
+  const std::string worker_name_, mark_;
   std::string name_;
   uint64_t opened_ = 0;      // by then
   std::vector<Entry> held_;  // came along with entries of the other lane: next in turn

@@ -16,14 +16,15 @@ struct RedisKeys {
         stream(prefix + ":stream"),
         stream_sizes(prefix + ":stream:sizes"),
         load(prefix + ":load"),
-        load_sizes(prefix + ":load:sizes") {}
+        load_sizes(prefix + ":load:sizes"),
+        load_reports(prefix + ":load:reports") {}
 
   const std::string& Of(Lane lane) const { return lane == Lane::kStream ? stream : load; }
   const std::string& SizesOf(Lane lane) const {
     return lane == Lane::kStream ? stream_sizes : load_sizes;
   }
 
-  const std::string prefix, meta, stream, stream_sizes, load, load_sizes;
+  const std::string prefix, meta, stream, stream_sizes, load, load_sizes, load_reports;
 };
 
 inline std::string_view NameOf(Lane lane) { return lane == Lane::kStream ? "stream" : "load"; }

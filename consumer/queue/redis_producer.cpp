@@ -18,6 +18,8 @@ namespace {
 // into the epoch's bits, and ids still grow.
 constexpr int kNumberBits = 20;
 
+constexpr char kReportsAtOnce[] = "1000";
+
 base::Error LostQueue() {
   return base::Reconnect("the queue in Redis was lost or reset; starting again from the slot");
 }
@@ -47,14 +49,15 @@ RedisProducer::RedisProducer(const RedisConfig& config, const RedisKeys* keys, C
                              Limits limits)
     : keys_(keys), crew_(crew), limits_(limits), connection_(config) {}
 
-base::Result<base::Lsn> RedisProducer::Open(base::Lsn confirmed, const std::string& mark) {
+base::Result<base::Lsn> RedisProducer::Open(base::Lsn confirmed, const std::string& mark,
+                                            bool shared) {
   std::lock_guard lock(mutex_);
   open_ = false;
   owner_ = RandomOwner();
   const std::string epoch = std::to_string(EpochFromClock());
   auto reply = connection_.Run(kOpenScript, 5,
                                {keys_->meta, keys_->stream, keys_->stream_sizes, keys_->load,
-                                keys_->load_sizes, owner_, epoch, mark});
+                                keys_->load_sizes, owner_, epoch, mark, shared ? "1" : ""});
   if (!reply.ok()) return std::move(reply).error();
   const redisReply* items = reply->get();
   if (ItemsOf(items) != 5 || TextOf(ItemOf(items, 0)) != "open") {
@@ -160,8 +163,27 @@ base::Result<Depth> RedisProducer::ReadDepth(Lane lane) {
   return Depth{NumberOf(ItemOf(reply->get(), 1)), NumberOf(ItemOf(reply->get(), 2))};
 }
 
+base::Result<std::vector<LoadReport>> RedisProducer::TakeLoadReports() {
+  std::lock_guard lock(mutex_);
+  std::vector<LoadReport> reports;
+  if (!open_) return reports;
+  auto reply = connection_.Command({"LPOP", keys_->load_reports, kReportsAtOnce});
+  if (!reply.ok()) return std::move(reply).error();
+  for (size_t i = 0; i < ItemsOf(reply->get()); ++i) {
+    const std::string_view text = TextOf(ItemOf(reply->get(), i));
+    const size_t space = text.find(' ');
+    auto batch = wire::UnpackBatch(space == text.npos ? text : text.substr(space + 1));
+    // Written by a worker of another version: the range is loaded again when the load begins anew.
+    if (!batch.ok() || batch->ranges.empty()) continue;
+    reports.push_back({std::move(batch->ranges.front()), ParseNumber(text.substr(0, space))});
+  }
+  return reports;
+}
+
 base::Status RedisProducer::ClearLoad() {
   std::lock_guard lock(mutex_);
+  auto forgotten = connection_.Command({"DEL", keys_->load_reports});
+  if (!forgotten.ok()) return std::move(forgotten).error();
   auto reply = RunChecked(kClearLoadScript, {});
   if (!reply.ok()) return std::move(reply).error();
   return {};

@@ -23,12 +23,13 @@ class RedisProducer : public Producer {
   // `keys` and `crew` outlive it.
   RedisProducer(const RedisConfig& config, const RedisKeys* keys, Crew* crew, Limits limits);
 
-  base::Result<base::Lsn> Open(base::Lsn confirmed, const std::string& mark) override;
+  base::Result<base::Lsn> Open(base::Lsn confirmed, const std::string& mark, bool shared) override;
   base::Result<bool> TryAdd(Lane lane, const model::Batch& batch) override;
   void Advance(base::Lsn lsn) override;
   base::Result<base::Lsn> LowWater() override;
   base::Result<Depth> DepthOf(Lane lane) override;
   base::Status ClearLoad() override;
+  base::Result<std::vector<LoadReport>> TakeLoadReports() override;
 
  private:
   // Runs one of the scripts that compare first. Its "lost" closes the queue.

@@ -43,8 +43,21 @@ class RedisQueue : public Queue {
     return std::make_unique<RedisProducer>(config_, &keys_, &crew_, limits_);
   }
 
-  std::unique_ptr<Consumer> NewConsumer(const std::string& worker_name) override {
-    return std::make_unique<RedisConsumer>(config_, &keys_, &crew_, worker_name);
+  std::unique_ptr<Consumer> NewConsumer(const std::string& worker_name,
+                                        const std::string& mark) override {
+    return std::make_unique<RedisConsumer>(config_, &keys_, &crew_, worker_name, mark);
+  }
+
+  base::Result<std::string> Attach() override {
+    RedisConnection connection(config_);
+    auto reply = connection.Command({"HMGET", keys_.meta, "mark", "shared"});
+    if (!reply.ok()) return std::move(reply).error();
+    const std::string_view mark = TextOf(ItemOf(reply->get(), 0));
+    if (mark.empty()) return base::Retry("no producer has opened the queue yet");
+    if (TextOf(ItemOf(reply->get(), 1)) == "1") return std::string(mark);
+    return base::Refused(
+        "the process that streams the slot has workers of its own and works alone; start it with "
+        "--role producer");
   }
 
   base::Status Probe() override {
@@ -67,8 +80,8 @@ class RedisQueue : public Queue {
 
   base::Status Drop() override {
     RedisConnection connection(config_);
-    auto reply = connection.Command(
-        {"DEL", keys_.meta, keys_.stream, keys_.stream_sizes, keys_.load, keys_.load_sizes});
+    auto reply = connection.Command({"DEL", keys_.meta, keys_.stream, keys_.stream_sizes,
+                                     keys_.load, keys_.load_sizes, keys_.load_reports});
     if (!reply.ok()) return std::move(reply).error();
     return {};
   }

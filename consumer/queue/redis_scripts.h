@@ -6,6 +6,8 @@
 //                                        floor, b = packed batch
 //   …:load                               the same for the load lane. Entry id = <epoch>-<n>
 //   …:stream:sizes, …:load:sizes         hashes, entry id -> bytes
+//   …:load:reports                       list: what workers of other processes have loaded,
+//                                        "<documents> <packed batch of the range>"
 //   …:meta                               hash: epoch     grows with every Open, also across lost
 //   queues
 //                                              owner     random word of the producer that opened
@@ -14,6 +16,7 @@
 //                                              complete  all transactions that end here or before
 //                                                        were added
 //                                              mark      what numbers and positions stand for
+//                                              shared    "1": workers of other processes may take
 //                                              stream_entries, stream_bytes, load_entries,
 //                                              load_bytes
 //
@@ -45,9 +48,9 @@ namespace queue {
   "local missing = lost()\n"                                                     \
   "if missing then return {'lost', missing} end\n"
 
-// ARGV = owner, an epoch to start from, the mark. Takes over what is whole and has this mark,
-// deletes what is not.
-// Replies {"open", epoch, "1" if anything was kept, complete, last id of the stream lane}.
+// ARGV = owner, an epoch to start from, the mark, "1" if shared. Takes over what is whole and has
+// this mark, deletes what is not. Replies {"open", epoch, "1" if anything was kept, complete, last
+// id of the stream lane}.
 inline constexpr std::string_view kOpenScript = R"lua(
 local meta, stream, load = KEYS[1], KEYS[2], KEYS[4]
 local function pairs_of(flat)
@@ -93,7 +96,7 @@ else
              'load_entries', 0, 'load_bytes', 0, 'mark', ARGV[3])
 end
 local epoch_text = string.format('%.0f', epoch)
-redis.call('HSET', meta, 'epoch', epoch_text, 'owner', ARGV[1], 'adds', 0)
+redis.call('HSET', meta, 'epoch', epoch_text, 'owner', ARGV[1], 'adds', 0, 'shared', ARGV[4])
 return {'open', epoch_text, kept and '1' or '0', complete, last}
 )lua";
 

@@ -56,6 +56,9 @@ class ShuffledConsumer : public Consumer {
     }
     return done.empty() ? base::Status() : inner_->Done(done);
   }
+  base::Status ReportLoaded(const LoadReport& report) override {
+    return inner_->ReportLoaded(report);
+  }
 
  private:
   uint32_t Below(size_t end) { return static_cast<uint32_t>(random_() % end); }
@@ -72,10 +75,12 @@ class ShuffledQueue : public Queue {
       : inner_(std::move(inner)), seed_(seed) {}
 
   std::unique_ptr<Producer> NewProducer() override { return inner_->NewProducer(); }
-  std::unique_ptr<Consumer> NewConsumer(const std::string& worker_name) override {
+  std::unique_ptr<Consumer> NewConsumer(const std::string& worker_name,
+                                        const std::string& mark) override {
     const auto seed = seed_ ^ static_cast<uint32_t>(std::hash<std::string>()(worker_name));
-    return std::make_unique<ShuffledConsumer>(inner_->NewConsumer(worker_name), seed);
+    return std::make_unique<ShuffledConsumer>(inner_->NewConsumer(worker_name, mark), seed);
   }
+  base::Result<std::string> Attach() override { return inner_->Attach(); }
   base::Status Probe() override { return inner_->Probe(); }
   base::Status Drop() override { return inner_->Drop(); }
 

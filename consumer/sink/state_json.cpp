@@ -21,6 +21,7 @@ model::LoadProgress LoadFrom(const Json& json) {
   load.last_key_json = json.at("last_key").get<std::string>();
   load.documents = json.at("documents").get<uint64_t>();
   load.sweep_below = json.value("sweep_below", uint64_t{0});
+  load.settled = base::ParseLsn(json.value("settled", "")).value_or(base::Lsn{});
   return load;
 }
 
@@ -42,6 +43,7 @@ std::string StateToJson(const model::SyncState& state) {
                  {"last_key", state.load.last_key_json},
                  {"documents", state.load.documents}}}};
   if (state.load.sweep_below > 0) json["load"]["sweep_below"] = state.load.sweep_below;
+  if (state.load.settled.value > 0) json["load"]["settled"] = base::ToString(state.load.settled);
   if (!state.file_fingerprint.empty()) json["file_fingerprint"] = state.file_fingerprint;
   if (!state.shapes.empty()) json["shapes"] = Json::parse(state.shapes, nullptr, false);
   // Names of slots and databases can be in any encoding; a state that cannot be written would be

@@ -85,6 +85,7 @@ std::string StartCommand(const std::string& slot, Lsn start, const PluginOptions
       "START_REPLICATION SLOT {} LOGICAL {} (proto_version '1', origin {}",
       schema::QuotedIdentifier(slot), base::ToString(start), pg::QuoteLiteral(options.origin));
   if (options.streaming) command += ", streaming 'on'";
+  if (options.every_update) command += ", every_update 'on'";
   if (options.statistics_interval) {
     command += fmt::format(", statistics_interval '{}'", options.statistics_interval->count());
   }

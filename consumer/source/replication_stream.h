@@ -28,6 +28,7 @@ namespace source {
 struct PluginOptions {
   std::vector<schema::TableUse> tables;  // at least one
   std::string origin = "any";            // "none": only changes that originate on this server
+  bool every_update = false;             // also those that change nothing of `tables`
   bool streaming = false;                // large transactions before they end, in blocks
   std::optional<std::chrono::milliseconds> statistics_interval;  // absent: no statistics
 };

@@ -381,8 +381,15 @@ TEST(Run, RolesWorkersAndHttp) {
   EXPECT_EQ(Ok({}, {{"NUM_WORKERS", "3"}}).workers, 3);
   EXPECT_TRUE(Has(Wrong({"s.json", "--workers", "0"}), "--workers: \"0\""));
   EXPECT_TRUE(Has(Wrong({"s.json"}, {{"NUM_WORKERS", "many"}}), "NUM_WORKERS: \"many\""));
-  EXPECT_TRUE(Has(Wrong({"s.json", "--role", "worker"}), "not supported yet"));
-  EXPECT_TRUE(Has(Wrong({"s.json", "--producer"}), "not supported yet"));
+  EXPECT_TRUE(Has(Wrong({"s.json", "--role", "worker"}), "share a queue in Redis"));
+  EXPECT_TRUE(Has(Wrong({"s.json", "--producer"}), "share a queue in Redis"));
+  EXPECT_EQ(Ok({"--role", "worker", "--queue", "redis://h"}).role, Role::kWorker);
+  EXPECT_EQ(Ok({"--producer", "--queue", "redis://h"}).role, Role::kProducer);
+  EXPECT_TRUE(Has(Wrong({"s.json", "--role", "worker", "--once", "--queue", "redis://h"}),
+                  "--once is the producer's"));
+  EXPECT_EQ(Ok({"--wal-limit", "2048"}).wal_limit_bytes, int64_t{2} << 30);
+  EXPECT_TRUE(Ok({"--on-lost-slot", "reload"}).reload_lost);
+  EXPECT_TRUE(Has(Wrong({"s.json", "--on-lost-slot", "relod"}), "did you mean \"reload\"?"));
   EXPECT_TRUE(Has(Wrong({"s.json", "--role", "al"}), "did you mean \"all\"?"));
   EXPECT_EQ(Ok({"--role", "all"}).workers, 2);
   EXPECT_EQ(Ok({"--http", "8080"}).http->host, "127.0.0.1");
