@@ -207,7 +207,8 @@ Result<std::string> WaitForProducer(queue::Queue& queue, const ResolvedSchema& s
   return std::string();
 }
 
-// Workers of one database's share, as long as the producer works from what they know.
+// Workers of one database's share, as long as the producer works from what they know: then, too, it
+// is a success.
 Status RunWorkersUntilChange(const Config& config, const ResolvedSchema& schema,
                              base::StopSignal& stop, base::Logger& log, base::Metrics& metrics) {
   auto connection = pg::Connection::Open(config.postgres, schema.database);
@@ -223,7 +224,10 @@ Status RunWorkersUntilChange(const Config& config, const ResolvedSchema& schema,
   log.Info("worker", fmt::format("{} workers on {} -> {}", config.workers, ToDisplay(config.queue),
                                  target->Describe()));
   PipelineSettings settings = SettingsOf(config, schema);
-  return RunWorkers(settings, schema.trees, *target, *queue, *mark, stop, log, metrics);
+  const Status ended =
+      RunWorkers(settings, schema.trees, *target, *queue, *mark, stop, log, metrics);
+  const auto now = queue->Attach();
+  return !ended && now && *now != *mark ? Status() : ended;
 }
 
 // The role `worker`: follows the producer through changes of the tables.
@@ -238,13 +242,9 @@ Status RunWorkerProcess(const Config& config, base::StopSignal& drain, base::Log
     drain.AddFollower(&stop);
     const Status ended = RunWorkersUntilChange(config, *schema, stop, log, metrics);
     drain.RemoveFollower(&stop);
-    if (drain.Requested()) return ended;
+    if (drain.Requested() || (!ended && !MayPass(ended.error()))) return ended;
     // The producer began again from other tables, or has not yet noticed what we see.
     auto present = ResolveAgain(config);
-    const bool same = present && TreesMark(present->trees) == TreesMark(schema->trees);
-    if (!ended && same && ended.error().kind != ErrorKind::kRefused && !MayPass(ended.error())) {
-      return ended;
-    }
     if (present) schema = std::move(present);
     drain.WaitFor(backoff.Next());
   }
