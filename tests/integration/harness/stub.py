@@ -9,6 +9,8 @@ from .processes import REPO
 
 
 class EngineStub:
+    program = REPO / "tests/fakes/engine_stub.py"
+
     def __init__(self, directory):
         self.dir = pathlib.Path(directory)
         self.port = 0
@@ -20,7 +22,7 @@ class EngineStub:
 
     def start(self):
         self.dir.mkdir(parents=True, exist_ok=True)
-        self._process = subprocess.Popen([sys.executable, REPO / "tests/fakes/engine_stub.py", str(self.port)], stdout=subprocess.PIPE,
+        self._process = subprocess.Popen([sys.executable, self.program, str(self.port)], stdout=subprocess.PIPE,
                                          stderr=open(self.dir / "stub.log", "ab"), text=True)
         line = self._process.stdout.readline()
         assert line.startswith("PORT "), f"engine_stub did not start: {line!r} {(self.dir / 'stub.log').read_text()}"
