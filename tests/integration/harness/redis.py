@@ -59,6 +59,11 @@ class RedisServer:
                     answer = int(line[1:]) if line.startswith(":") else line[1:]
             return answer
 
+    def keys(self, pattern):
+        """Of less than a thousand keys."""
+        text = self.command("EVAL", "return table.concat(redis.call('KEYS', ARGV[1]), string.char(10))", 0, pattern)
+        return text.split("\n") if text else []
+
     def flushall(self):
         assert self.command("FLUSHALL") == "OK"
 
