@@ -1,6 +1,6 @@
 #!/bin/bash
 # start.sh FLAVOUR WORKDIR [setting=value ...]: one real search node on 127.0.0.1, for tests and demos.
-#   FLAVOUR  opensearch2 (2.19.5, Java 17+) | opensearch3 (3.8.0, Java 21+) | elasticsearch7 (7.10.2, Java 17)
+#   FLAVOUR  opensearch2 (2.19.5, Java 17+) | opensearch3 (3.8.0, Java 21+: by java21) | elasticsearch7 (7.10.2, Java 17)
 #   WORKDIR  data, log and pid file go there; keep it between runs to keep the data
 #   env      PORT (9200; 0 = a free one; transport is the next port that is free), HEAP (1g), JAVA,
 #            ENGINE_CACHE (~/.cache/pgsync/engine): the jars, downloaded once for all working directories
@@ -12,12 +12,7 @@ flavour=${1:?flavour}; work=${2:?working directory}; shift 2
 mkdir -p "$work"; work=$(cd "$work" && pwd)
 heap=${HEAP:-1g}; java=${JAVA:-java}; cache=${ENGINE_CACHE:-${HOME:-/root}/.cache/pgsync/engine}
 
-if [ "$flavour" = opensearch3 ] && [ -z "${JAVA:-}" ]; then
-  for j in /usr/lib/jvm/*/bin/java; do
-    v=$("$j" -XshowSettings:properties -version 2>&1 | sed -n 's/.*java.specification.version = //p')
-    if [ "${v%%.*}" -ge 21 ] 2>/dev/null; then java=$j; fi
-  done
-fi
+if [ "$flavour" = opensearch3 ] && [ -z "${JAVA:-}" ]; then java=$("$here/java21") || exit 1; fi
 command -v "$java" >/dev/null || { echo "start.sh: no Java; run scripts/deps" >&2; exit 1; }
 if [ -f "$work/node.pid" ] && kill -0 "$(cat "$work/node.pid")" 2>/dev/null; then
   echo "start.sh: already running in $work: pid $(cat "$work/node.pid")" >&2; exit 1
@@ -50,6 +45,14 @@ else
   transport=$((port + 100))
 fi
 
+# A runtime without a compiler cannot start a source file: Debian's Java compiles it then.
+node=("-cp" "$lib/*" "$here/SearchNode.java")
+if ! "$java" --list-modules | grep -q '^jdk.compiler@'; then
+  java --module jdk.compiler/com.sun.tools.javac.Main -d "$work/classes" "$here/SearchNode.java" >&2 ||
+    { echo "start.sh: no Java that compiles; run scripts/deps" >&2; exit 1; }
+  node=("-cp" "$work/classes:$lib/*" SearchNode)
+fi
+
 locale=-Djava.locale.providers=SPI,COMPAT
 [ "$flavour" = opensearch3 ] && locale=-Dpgsync.none=1   # COMPAT is gone in JDK 23
 cd "$work"
@@ -58,7 +61,7 @@ setsid nohup "$java" -Xms"$heap" -Xmx"$heap" -XX:+UseG1GC -XX:+ExitOnOutOfMemory
   -Dlog4j2.level=INFO -Dlog4j.level=INFO -Dlog4j.shutdownHookEnabled=false -Dlog4j2.disable.jmx=true \
   -Dio.netty.noUnsafe=true -Dio.netty.noKeySetOptimization=true \
   -Dio.netty.recycler.maxCapacityPerThread=0 -Dio.netty.allocator.numDirectArenas=0 \
-  -cp "$lib/*" "$here/SearchNode.java" path.data="$work/data" path.logs="$work" http.port="$port" transport.port="$transport" "$@" \
+  "${node[@]}" path.data="$work/data" path.logs="$work" http.port="$port" transport.port="$transport" "$@" \
   >>"$work/node.log" 2>&1 </dev/null &
 pid=$!
 echo "$pid" >"$work/node.pid"
