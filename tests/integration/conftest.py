@@ -25,6 +25,21 @@ from harness.stub import EngineStub  # noqa: E402
 KEPT_LOGS = pathlib.Path(os.environ.get("PGSYNC_TEST_LOGS", REPO / "build/test-logs"))
 
 
+def pytest_addoption(parser):
+    parser.addoption("--engine-only", action="store_true", help="only the tests that use a real engine; PGSYNC_ENGINE chooses its flavour")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--engine-only", False):
+        return
+
+    def uses_engine(item):
+        chosen = item.callspec.params.values() if hasattr(item, "callspec") else ()
+        return {"engine", "engine_server"} & set(item.fixturenames) or "engine" in [c for c in chosen if isinstance(c, str)]
+    config.hook.pytest_deselected(items=[i for i in items if not uses_engine(i)])
+    items[:] = [i for i in items if uses_engine(i)]
+
+
 # ---- servers ----
 @pytest.fixture(scope="session")
 def root():
