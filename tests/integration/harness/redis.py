@@ -8,11 +8,12 @@ from .processes import free_port, wait_for
 
 
 class RedisServer:
-    def __init__(self, directory, password=None):
+    def __init__(self, directory, password=None, settings=""):
         self.dir = pathlib.Path(directory)
         self.dir.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
         self.password = password
+        self.settings = settings  # further lines of its configuration
         self.log = self.dir / "redis.log"
         self._process = None
 
@@ -24,7 +25,7 @@ class RedisServer:
         conf = self.dir / "redis.conf"
         conf.write_text(f"port {self.port}\nbind 127.0.0.1\nsave \"\"\nappendonly no\ndir {self.dir}\nlogfile {self.log}\n"
                         + ("enable-debug-command local\n" if self._major() >= 7 else "")
-                        + (f"requirepass {self.password}\n" if self.password else ""))
+                        + (f"requirepass {self.password}\n" if self.password else "") + self.settings)
         self._process = subprocess.Popen(["redis-server", str(conf)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_for("Redis to answer", self._ready, 20)
         return self

@@ -61,9 +61,9 @@ class Scenario:
     def run_once(self, *args, timeout=300):
         return self.command("run", "--once", *args, timeout=timeout)
 
-    def start(self, *args, env=None):
+    def start(self, *args, env=None, prefix=()):
         daemon = program.Consumer(["run", *self.options(), *args], program.environment(self.server, env), self.dir,
-                                  self.new_log("run"))
+                                  self.new_log("run"), prefix)
         self.consumers.append(daemon)
         return daemon.start()
 

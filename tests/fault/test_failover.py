@@ -1,0 +1,148 @@
+"""Failover to a standby that was promoted (fault matrix 4). Before PostgreSQL 17 slots do not come along: the daemon refuses, with the remedy,
+and what only the dead primary knew is noticed."""
+import os
+import pathlib
+import shutil
+
+import pytest
+
+from harness import consumer as program
+from harness import datasets
+from harness.postgres import PostgresServer
+from harness.processes import free_port, wait_for
+from harness.scenario import Scenario
+from harness.tcp_proxy import TcpLink
+
+
+class Standby(PostgresServer):
+    """A hot standby of another cluster, by its base backup."""
+
+    def __init__(self, directory, primary):
+        self.primary = primary
+        super().__init__(directory)
+
+    def _create(self, wal_level, allow_plugin, settings):
+        self.dir.mkdir(parents=True)
+        self.dir.chmod(0o755)
+        if os.geteuid() == 0:
+            shutil.chown(self.dir, "postgres", "postgres")
+        self._as_postgres(self._bin / "pg_basebackup", "-h", self.primary.dir, "-p", self.primary.port, "-U", "postgres", "-D", self.dir / "data", "-R",
+                          "-X", "stream", "-c", "fast")
+        conf = self.dir / "data/postgresql.conf"
+        text = conf.read_text().replace(f"port = {self.primary.port}", f"port = {self.port}")
+        conf.write_text(text.replace(f"'{self.primary.dir}'", f"'{self.dir}'"))
+
+    def start(self):
+        self._as_postgres(self._bin / "pg_ctl", "-D", self.dir / "data", "-l", self.log, "-w", "-t", "60", "start")
+        return self
+
+    def promote(self):
+        self._as_postgres(self._bin / "pg_ctl", "-D", self.dir / "data", "-w", "-t", "60", "promote")
+
+
+class Pair:
+    """A primary, its standby, and one address that leads to whichever is in charge."""
+
+    def __init__(self, primary, work):
+        hba = primary.dir / "data/pg_hba.conf"
+        hba.write_text("local replication postgres trust\n" + hba.read_text())
+        primary.rows("postgres", "SELECT pg_reload_conf()")
+        self.primary = primary
+        self.scenario = Scenario(primary, work).use(datasets.bookstore(primary)).bootstrap()
+        self.standby = Standby(work / "standby", primary).start()
+        self.link = TcpLink(primary.port)
+        self.work = work
+
+    def start(self, *args):
+        options = ["run", *self.scenario.options(), *args]
+        daemon = program.Consumer(options, program.environment(self.primary, {"PG_PORT": self.link.port}), self.work,
+                                  self.scenario.new_log("run"))
+        self.scenario.consumers.append(daemon)
+        return daemon.start()
+
+    def command(self, name, *args):
+        self.scenario.command(name, *args, env={"PG_PORT": self.link.port}).expect(0)
+
+    def replayed(self):
+        position = self.primary.wal_position()
+        wait_for("the standby to follow", lambda: self.standby.value("postgres", "SELECT pg_last_wal_replay_lsn() - '0/0'") >= position, 60)
+
+    def fail_over(self):
+        self.primary.kill9()
+        self.standby.promote()
+        self.link.target = self.standby.port
+        self.scenario.server = self.standby
+
+
+@pytest.fixture
+def pair(private_postgres, work):
+    made = Pair(private_postgres(), work)
+    yield made
+    made.scenario.end()
+    made.link.close()
+    if made.standby.is_running():
+        made.standby.stop("immediate")
+
+
+def test_the_slot_does_not_come_along(pair):
+    daemon = pair.start()
+    pair.scenario.wait_synced(daemon)
+    pair.scenario.sql("UPDATE book SET pages = 21")
+    pair.scenario.wait_acknowledged(daemon)
+    pair.replayed()
+    pair.fail_over()
+    pair.scenario.sql("UPDATE book SET pages = 22 WHERE id % 3 = 0")
+    assert daemon.wait(90) == 3, daemon.text()[-2000:]
+    for words in ("slot", "is gone", "bootstrap --apply"):
+        assert words in daemon.text(), daemon.text()[-2000:]
+    pair.scenario.sql("UPDATE book SET pages = 23 WHERE id % 3 = 1")
+    again = pair.start("--on-lost-slot", "reload")
+    pair.scenario.wait_synced(again)
+    pair.scenario.assert_equal()
+    assert again.terminate() == 0
+
+
+def test_a_slot_made_anew_hides_nothing(pair):
+    """Its operator did as for a new pipeline. What was committed between the failover and the slot is in no stream."""
+    daemon = pair.start()
+    pair.scenario.wait_synced(daemon)
+    pair.replayed()
+    assert daemon.terminate() == 0
+    pair.fail_over()
+    pair.scenario.sql("UPDATE book SET pages = 24")
+    pair.command("bootstrap", "--apply")
+    daemon = pair.start()
+    assert daemon.wait(60) == 3, daemon.text()[-2000:]
+    assert "older than its slot" in daemon.text() and "teardown" in daemon.text(), daemon.text()[-2000:]
+    pair.command("teardown", "--yes")
+    pair.command("bootstrap", "--apply")
+    daemon = pair.start()
+    pair.scenario.wait_synced(daemon)
+    pair.scenario.assert_equal()
+    assert daemon.terminate() == 0
+
+
+def test_what_the_standby_never_got_is_noticed(pair):
+    """The index holds changes of the dead primary that its successor does not have."""
+    daemon = pair.start()
+    pair.scenario.wait_synced(daemon)
+    pair.replayed()
+    pair.standby.stop()
+    pair.scenario.sql("UPDATE book SET pages = 25")
+    pair.scenario.wait_acknowledged(daemon)
+    assert daemon.terminate() == 0
+    pair.primary.kill9()
+    pair.standby.start()
+    pair.standby.promote()
+    pair.link.target = pair.standby.port
+    pair.scenario.server = pair.standby
+    pair.command("bootstrap", "--apply")
+    daemon = pair.start()
+    assert daemon.wait(60) == 3, daemon.text()[-2000:]
+    assert "ahead of its database" in daemon.text() and "teardown" in daemon.text(), daemon.text()[-2000:]
+    pair.command("teardown", "--yes")
+    pair.command("bootstrap", "--apply")
+    daemon = pair.start()
+    pair.scenario.wait_synced(daemon)
+    pair.scenario.assert_equal()
+    assert daemon.terminate() == 0
