@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "consumer/assemble/table_statistics.h"
 #include "consumer/assemble/view_refresh.h"
 #include "consumer/base/backoff.h"
 #include "consumer/source/slot.h"
@@ -55,6 +56,10 @@ Status Loader::LoadDocument(const schema::DocumentTree& tree) {
   auto connection = pg::Connection::Open(context_.settings.postgres, context_.settings.database);
   if (!connection) return connection.error();
 
+  // What is asked of this session cannot be asked in smaller pieces, whatever a role may be
+  // allowed.
+  if (auto lifted = connection->Query("SET statement_timeout = 0"); !lifted) return lifted.error();
+
   const auto views = assemble::RefreshedViews(std::span(&tree, 1));
   if (auto refreshed = assemble::Refresh(*connection, views); !refreshed) return refreshed;
 
@@ -71,7 +76,10 @@ Status Loader::LoadDocument(const schema::DocumentTree& tree) {
     }
   }
   if (!plan) {
-    auto made = assemble::LoadPlan::Make(*connection, tree, context_.settings.rows_per_chunk);
+    auto strategy =
+        assemble::ChooseStrategy(*connection, tree, StrategyLimitsOf(context_.settings));
+    if (!strategy) return strategy.error();
+    auto made = assemble::LoadPlan::Make(*connection, tree, strategy->rows_per_chunk);
     if (!made) return made.error();
     plan = std::move(*made);
   }

@@ -22,6 +22,7 @@
 #include "consumer/app/developer.h"
 #include "consumer/app/load_board.h"
 #include "consumer/app/role.h"
+#include "consumer/assemble/load_strategy.h"
 #include "consumer/base/log.h"
 #include "consumer/base/lsn.h"
 #include "consumer/base/metrics.h"
@@ -59,6 +60,11 @@ struct PipelineSettings {
   // Is set when the pipeline fails because another daemon streams the slot by now.
   std::atomic<bool>* slot_taken = nullptr;
 };
+
+// How the documents of a load are to be read, by all workers.
+inline assemble::StrategyLimits StrategyLimitsOf(const PipelineSettings& settings) {
+  return {settings.rows_per_chunk, assemble::ScannedChunkBytes(settings.workers)};
+}
 
 // What every thread of the pipeline works with. All of it outlives the threads.
 struct PipelineContext {

@@ -104,8 +104,10 @@ TreeStatements MakeStatements(const DocumentTree& tree) {
     }
   }
   statements.levels.resize(tree.nodes.size());
+  statements.scanned_levels.resize(tree.nodes.size());
   for (size_t i = 1; i < tree.nodes.size(); ++i) {
     statements.levels[i] = sql::Level(tree, tree.nodes[i]);
+    statements.scanned_levels[i] = sql::ScannedLevel(tree, tree.nodes[i]);
   }
   for (const schema::EntryPoint& entry : tree.entries) {
     statements.climbs.push_back(sql::Climb(tree, entry));
@@ -125,7 +127,8 @@ std::string NextKeySql(const DocumentTree& tree, bool after, uint32_t rows) {
                      after ? KeyCompare(tree, ">", 1) : "", order, rows - 1);
 }
 
-std::vector<ListedStatement> ListStatements(const DocumentTree& tree) {
+std::vector<ListedStatement> ListStatements(const DocumentTree& tree,
+                                            const LoadStrategy* strategy) {
   const auto arrays = [](std::vector<std::string> types) {
     for (std::string& type : types) type += "[]";
     return types;
@@ -145,7 +148,9 @@ std::vector<ListedStatement> ListStatements(const DocumentTree& tree) {
   for (size_t i = 1; i < tree.nodes.size(); ++i) {
     const Node& node = tree.nodes[i];
     listed.push_back({fmt::format("level \"{}\" ({})", node.label, schema::ToString(node.table)),
-                      statements.levels[i].sql,
+                      strategy != nullptr && strategy->levels[i].scanned
+                          ? statements.scanned_levels[i]
+                          : statements.levels[i].sql,
                       arrays(node.junction ? node.junction->to_parent.types : node.link.types)});
   }
   for (const schema::EntryPoint& entry : tree.entries) {

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "consumer/assemble/load_strategy.h"
 #include "consumer/schema/tree.h"
 
 namespace assemble {
@@ -64,7 +65,10 @@ struct TreeStatements {
   // bounds.
   NodeStatement root_by_key_range[2][2];  // [has lower][has upper]
   std::vector<NodeStatement> levels;      // per node; [0] is unused
-  std::vector<ClimbStatement> climbs;     // per entry point
+  // The same rows by one pass over the level's table, where no index serves (LoadStrategy). To be
+  // planned without a look at its parameters.
+  std::vector<std::string> scanned_levels;
+  std::vector<ClimbStatement> climbs;  // per entry point
 };
 
 inline constexpr const char* kHeapMark = "\x01heap\x01";
@@ -82,8 +86,10 @@ struct ListedStatement {
   std::vector<std::string> parameter_types;  // SQL names, one per parameter
 };
 
-// All statements of a tree but the bounds of key ranges.
-std::vector<ListedStatement> ListStatements(const schema::DocumentTree& tree);
+// All statements of a tree but the bounds of key ranges. With `strategy`: those of levels as it
+// reads them.
+std::vector<ListedStatement> ListStatements(const schema::DocumentTree& tree,
+                                            const LoadStrategy* strategy = nullptr);
 
 // The same as text.
 std::string DescribePlan(const schema::DocumentTree& tree);
