@@ -67,6 +67,13 @@ Status Builder::BuildRoots(const DocumentTree& tree, Touched::Part* part,
   const auto done = [&](const Piece& piece) { part->done = piece.end; };
   auto strategy = StrategyOf(tree);
   if (!strategy) return strategy.error();
+  const auto unreadable = [&](const Piece& piece, const std::string& why) -> Status {
+    auto keys = part->roots.Keys(piece.begin, piece.begin + 1);
+    if (!keys) return keys.error();
+    std::vector<std::optional<std::string>> key;
+    for (const auto& column : *keys) key.push_back(column.front());
+    return EmitUnreadable(tree, key, xids, why, emit);
+  };
   // A fan-out must not begin from its start because one of its pieces failed.
   const Pieces pieces{tree,
                       *(*strategy)->choice,
@@ -76,7 +83,9 @@ Status Builder::BuildRoots(const DocumentTree& tree, Touched::Part* part,
                       pause ? sliced_pace_ : keys_pace_,
                       true,
                       kTriesOfAChunk,
-                      pause};
+                      pause,
+                      {},
+                      unreadable};
   return BuildPieces(pieces, part->done, part->roots.size(), xids, emit);
 }
 
@@ -110,8 +119,14 @@ Status Builder::BuildRanges(model::LoadRange* range, std::span<const uint32_t> x
   const NodeStatement& statement =
       statements_[tree.number]
           .root_by_key_range[!range->after_key.empty()][!range->through_key.empty()];
-  const Status built = BuildChunk(tree, *(*strategy)->choice, statement, params, xids, emit);
-  if (!built) return built;
+  Status status = BuildChunk(tree, *(*strategy)->choice, statement, params, xids, emit);
+  if (!status && status.error().kind == base::ErrorKind::kRejectDocument) {
+    status = BuildRootsById(tree,
+                            statements_[tree.number].ids_by_key_range[!range->after_key.empty()]
+                                                                     [!range->through_key.empty()],
+                            params, xids, emit);
+  }
+  if (!status) return status;
   finished(*range);
   return {};
 }
@@ -133,8 +148,11 @@ Status Builder::BuildPages(const DocumentTree& tree, model::LoadRange* range,
     finished(*range);
     return {};
   }
+  const auto of_heap = [&](std::string sql) {
+    return sql.replace(sql.find(kHeapMark), std::string(kHeapMark).size(), heap);
+  };
   NodeStatement statement = statements_[tree.number].root_by_pages;
-  statement.sql.replace(statement.sql.find(kHeapMark), std::string(kHeapMark).size(), heap);
+  statement.sql = of_heap(statement.sql);
 
   auto strategy = StrategyOf(tree, range->cut);
   if (!strategy) return strategy.error();
@@ -183,7 +201,11 @@ Status Builder::BuildPages(const DocumentTree& tree, model::LoadRange* range,
     model::LoadRange* next = more ? more() : nullptr;
     return next == nullptr ? end : add(next, end);
   };
-  const Pieces pieces{tree, choice, statement, cut, done, *pace, false, 0, {}, extend};
+  const auto unreadable = [&](const Piece& piece, const std::string&) {
+    return BuildRootsById(tree, of_heap(statements_[tree.number].ids_by_pages), piece.params, xids,
+                          emit);
+  };
+  const Pieces pieces{tree, choice, statement, cut, done, *pace, false, 0, {}, extend, unreadable};
   return BuildPieces(pieces, 0, add(range, 0), xids, emit);
 }
 

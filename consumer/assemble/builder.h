@@ -86,9 +86,10 @@ class Builder {
   base::Result<Touched> Resolve(std::vector<model::Touch> touches, std::span<const uint32_t> xids,
                                 std::vector<KnownRoot> known = {});
 
-  // Builds what is left of `touched`, from snapshots that show all of `xids`. An error of `emit`
-  // ends it. With `pause` it returns early once that says true, with the rest left. kRetry,
-  // kReconnect: call again with the same arguments; what was done stays done.
+  // Builds what is left of `touched`, from snapshots that show all of `xids`. A document of which
+  // the server cannot give all rows comes as `unmade`. An error of `emit` ends it. With `pause` it
+  // returns early once that says true, with the rest left. kRetry, kReconnect: call again with the
+  // same arguments; what was done stays done.
   base::Status Build(Touched* touched, std::span<const uint32_t> xids, const Emit& emit,
                      const std::function<bool()>& pause = {});
 
@@ -137,6 +138,8 @@ class Builder {
     const std::function<bool()>& pause;  // asked after each piece; true: enough for now
     // Asked when everything up to `end` is being read: where the end is now.
     std::function<size_t(size_t end)> extend = {};
+    // A piece of size 1 has a row that the server cannot give; `why` is for the dead letter.
+    std::function<base::Status(const Piece& piece, const std::string& why)> unreadable = {};
   };
 
   // How a document is read, of which load: the tables of another one may have grown.
@@ -161,6 +164,18 @@ class Builder {
   base::Status BuildChunk(const schema::DocumentTree& tree, const LoadStrategy& strategy,
                           const NodeStatement& root, std::span<const pg::Param> params,
                           std::span<const uint32_t> xids, const Emit& emit);
+  base::Status BuildChunk(const schema::DocumentTree& tree, const NodeStatement& root,
+                          std::span<const pg::Param> params, std::span<const uint32_t> xids,
+                          const Emit& emit);
+  // Of a document of which the server cannot give all rows.
+  base::Status EmitUnreadable(const schema::DocumentTree& tree,
+                              std::span<const std::optional<std::string>> key,
+                              std::span<const uint32_t> xids, const std::string& why,
+                              const Emit& emit);
+  // Builds the documents whose ids `sql` gives by these, as far as it can.
+  base::Status BuildRootsById(const schema::DocumentTree& tree, const std::string& sql,
+                              std::span<const pg::Param> params, std::span<const uint32_t> xids,
+                              const Emit& emit);
   // The same rows, but in pieces by their keys.
   base::Status BuildRootsOf(const schema::DocumentTree& tree, const Chunk& chunk,
                             std::span<const uint32_t> xids, const Emit& emit);

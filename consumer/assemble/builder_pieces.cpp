@@ -6,6 +6,7 @@
 
 #include "consumer/assemble/builder.h"
 #include "consumer/assemble/read_transaction.h"
+#include "consumer/base/utf8.h"
 
 namespace assemble {
 
@@ -79,7 +80,15 @@ Status Builder::BuildPieces(const Pieces& pieces, size_t begin, size_t end,
     ahead.pop_front();
 
     Status status = chunk ? Status() : Status(chunk.error());
-    if (chunk && chunk->too_large) {
+    const bool unreadable = !chunk && chunk.error().kind == base::ErrorKind::kRejectDocument;
+    if (unreadable) {
+      give_up_ahead();
+      if (piece.end - piece.begin > 1) {
+        while (pieces.pace.Now() >= piece.end - piece.begin) pieces.pace.Failed();
+        continue;
+      }
+      status = pieces.unreadable(piece, chunk.error().message);
+    } else if (chunk && chunk->too_large) {
       give_up_ahead();
       if (piece.end - piece.begin > 1) {
         pieces.pace.Failed();
@@ -101,7 +110,7 @@ Status Builder::BuildPieces(const Pieces& pieces, size_t begin, size_t end,
       }
       continue;
     }
-    pieces.pace.Took(steady_clock::now() - chunk->read_at, chunk->bytes);
+    if (chunk) pieces.pace.Took(steady_clock::now() - chunk->read_at, chunk->bytes);
     pieces.done(piece);
     failures = 0;
     begin = piece.end;
@@ -137,6 +146,40 @@ Status Builder::BuildChunk(const DocumentTree& tree, const LoadStrategy& strateg
   }
   if (!chunk) return chunk.error();
   return chunk->too_large ? BuildRootsOf(tree, *chunk, xids, emit) : EmitChunk(tree, *chunk, emit);
+}
+
+Status Builder::EmitUnreadable(const DocumentTree& tree,
+                               std::span<const std::optional<std::string>> key,
+                               std::span<const uint32_t> xids, const std::string& why,
+                               const Emit& emit) {
+  const auto read_at = steady_clock::now();
+  auto version = VersionNow(xids);
+  if (!version) return version.error();
+  std::vector<std::string_view> parts;
+  for (size_t i = 0; i < tree.id_columns.size(); ++i) parts.push_back(*key[i]);
+  model::BulkRequest request;
+  // A key that is no text (SQL_ASCII) has no JSON form, either.
+  std::string id = base::ReplaceInvalidUtf8(JoinId(parts, tree.id_texts));
+  request.unmade.push_back({tree.number, std::move(id), tree.versioned ? *version : 0, why});
+  return emit({std::move(request), read_at});
+}
+
+Status Builder::BuildRootsById(const DocumentTree& tree, const std::string& sql,
+                               std::span<const pg::Param> params, std::span<const uint32_t> xids,
+                               const Emit& emit) {
+  const size_t parts = statements_[tree.number].climbs[0].order.size();
+  Touched::Part part{{parts, settings_.roots}, 0};
+  const Status listed = readers_.front()->With([&](pg::Connection& connection) -> Status {
+    auto rows = connection.Query(sql, params);
+    if (!rows) return std::move(rows).error().While("listing the ids of index " + tree.index);
+    for (int row = 0; row < rows->size(); ++row) {
+      std::vector<std::optional<std::string>> key(parts);
+      for (int i = 0; i < rows->columns(); ++i) key[static_cast<size_t>(i)] = rows->Cell(row, i);
+      if (auto added = part.roots.Add(key); !added) return added;
+    }
+    return {};
+  });
+  return listed ? BuildRoots(tree, &part, xids, emit, {}) : listed;
 }
 
 Status Builder::BuildRootsOf(const DocumentTree& tree, const Chunk& chunk,

@@ -26,6 +26,32 @@ constexpr char kNoTimeout[] = "SET statement_timeout = 0";
 // Statements of levels that are scanned are to be planned without a look at their parameters.
 const std::string kGenericPlans = "SET LOCAL plan_cache_mode = force_generic_plan";
 
+// A failure that is in the rows, whoever reads them and whenever: an expression of the schema file
+// or of a view, bytes that are no UTF-8, more than an answer can hold. Returns nothing for others.
+// The server's own sentence may quote the value, so it stays out of this.
+std::optional<std::string> FailureOfRows(std::string_view state) {
+  const std::string_view cls = state.substr(0, 2);
+  std::string_view what;
+  if (state == "22012") {
+    what = "division by zero";
+  } else if (state == "22021" || state == "22P05") {
+    what = "text that is not valid UTF-8";
+  } else if (state == "22P02" || state == "22007") {
+    what = "text that is no value of a type";
+  } else if (state == "22003" || state == "22008") {
+    what = "a value out of range";
+  } else if (cls == "22") {
+    what = "data exception";
+  } else if (state == "54000" || state == "54001") {
+    what = "too large for the server to send";
+  } else if (cls == "23" || cls == "P0") {
+    what = "an expression or a view raises an error";
+  } else {
+    return {};
+  }
+  return fmt::format("PostgreSQL cannot read its rows: {} (SQLSTATE {})", what, state);
+}
+
 }  // namespace
 
 ChunkReader::ChunkReader(const ReaderSettings& settings, const base::StopSignal& stop,
@@ -77,6 +103,7 @@ Status ChunkReader::Dropped(Status failed) {
   // "cached plan must not change result type": a column was retyped, and a new session prepares
   // anew.
   const bool retyped = connection_->SqlState() == "0A000";
+  failed_with_ = connection_->SqlState();
   connection_.reset();
   if (retyped) return base::Retry(failed.error().message);
   if (!changed) return failed;
@@ -109,6 +136,9 @@ Result<Chunk> ChunkReader::Read(const DocumentTree& tree, const TreeStatements& 
       return ReadLevels(connection, tree, statements, strategy, extent == Extent::kBounded,
                         &*chunk);
     });
+    if (!read && read.error().kind == base::ErrorKind::kFatal) {
+      if (auto failure = FailureOfRows(failed_with_)) return base::RejectDocument(*failure);
+    }
     if (!read) return std::move(read).error().While("reading documents of index " + tree.index);
     if (!chunk) {
       if (auto s = visibility.Wait(); !s) return s.error();

@@ -3,7 +3,7 @@
 // any error. No transaction lives longer than the reading of one chunk.
 //
 // One thread at a time. Errors: kRetry and kReconnect are worth another try; kRefused says what has
-// to be repaired.
+// to be repaired; kRejectDocument: one of the rows is such that the server cannot give it.
 #pragma once
 
 #include <chrono>
@@ -76,6 +76,7 @@ class ChunkReader {
   // left in, it is not ours to guess.
   template <typename Work>
   base::Status With(const Work& work) {
+    failed_with_.clear();
     auto connection = Connected();
     if (!connection) return connection.error();
     base::Status status = work(**connection);
@@ -115,6 +116,7 @@ class ChunkReader {
   uint64_t work_mem_bytes_ = 0;  // of the session
   bool timed_out_ = false;
   bool no_timeout_ = false;
+  std::string failed_with_;  // SQLSTATE of what the last connection was dropped for
 };
 
 }  // namespace assemble

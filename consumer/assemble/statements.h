@@ -64,7 +64,10 @@ struct TreeStatements {
   // Parameters: the key's columns of the lower bound, then those of the upper. One text per kind of
   // bounds.
   NodeStatement root_by_key_range[2][2];  // [has lower][has upper]
-  std::vector<NodeStatement> levels;      // per node; [0] is unused
+  // The same roots' id columns alone, as text, whatever `where` says: for what cannot be read.
+  std::string ids_by_pages;
+  std::string ids_by_key_range[2][2];
+  std::vector<NodeStatement> levels;  // per node; [0] is unused
   // The same rows by one pass over the level's table, where no index serves (LoadStrategy). To be
   // planned without a look at its parameters.
   std::vector<std::string> scanned_levels;
