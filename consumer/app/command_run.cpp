@@ -147,7 +147,7 @@ Status RunUntilChange(const Config& config, const ResolvedSchema& schema, base::
   const PreflightInput preflight{
       schema.database, schema.slot, schema.trees, schema.catalog,
       [&] { return pg::Connection::Open(config.postgres, schema.database, true); }};
-  if (auto status = CheckBeforeRun(*connection, preflight); !status) return status;
+  if (auto status = CheckBeforeRun(*connection, preflight, log); !status) return status;
   // `once` would have nothing to do after somebody else.
   const Turn turn{config.postgres, schema.database, schema.slot,
                   config.once ? std::optional(kOncePatience) : std::nullopt, standing_by};
