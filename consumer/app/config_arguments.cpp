@@ -183,7 +183,7 @@ void Define(CLI::App& app, Raw& raw) {
       ->type_name("URL")
       ->group(what);
   app.add_option("--queue", to.queue,
-                 "redis://[USER:PASSWORD@]HOST[:PORT][/DB] or memory: (default: REDIS_URL, "
+                 "redis[s]://[USER:PASSWORD@]HOST[:PORT][/DB] or memory: (default: REDIS_URL, "
                  "REDIS_HOST …, else memory:)")
       ->type_name("URL")
       ->group(what);
