@@ -95,6 +95,13 @@ base::Result<model::SyncState> ParseState(std::string_view json_text, std::strin
   }
 }
 
+bool IsBeginning(std::string_view json_text, const model::SyncState& state) {
+  const auto found = ParseState(json_text, "");
+  return found && found->fingerprint == state.fingerprint &&
+         found->system_identifier == state.system_identifier && found->slot == state.slot &&
+         found->load == state.load;
+}
+
 base::Status MayReplace(const model::SyncState& present, const model::SyncState& state,
                         const std::string& index) {
   if (present.applied <= state.applied) return {};
