@@ -34,6 +34,7 @@ base::Status ExecuteOn(const app::Config& config, base::Logger& log) {
     case app::Command::kDlq:
       return app::CommandDlq(config, log);
     case app::Command::kRun:
+    case app::Command::kLoad:
     case app::Command::kIntrospect:
       break;
   }
@@ -44,7 +45,8 @@ base::Status Execute(const app::Config& config, base::StopSignal& drain, base::L
   if (config.command == app::Command::kIntrospect) return app::CommandIntrospect(config, log);
   auto configs = app::ConfigsByDatabase(config);
   if (!configs) return std::move(configs).error();
-  if (config.command == app::Command::kRun) return app::CommandRun(*configs, drain, log);
+  const bool runs = config.command == app::Command::kRun || config.command == app::Command::kLoad;
+  if (runs) return app::CommandRun(*configs, drain, log);
   return app::OneAfterAnother(*configs,
                               [&](const app::Config& one) { return ExecuteOn(one, log); });
 }

@@ -51,6 +51,8 @@ std::string_view ToString(Command command) {
   switch (command) {
     case Command::kRun:
       return "run";
+    case Command::kLoad:
+      return "load";
     case Command::kValidate:
       return "validate";
     case Command::kPlan:
@@ -97,6 +99,9 @@ base::Result<Invocation> ParseConfig(std::span<const std::string> arguments,
   config.ids = given.ids;
   config.index = given.index.value_or("");
   config.repair = given.repair;
+  config.only = given.only;
+  config.again = given.again;
+  if (config.command == Command::kLoad) config.tables = given.tables;
   config.dlq = given.dlq;
   if (config.command == Command::kResync && config.ids.empty()) {
     return base::Usage("resync needs the _id of a document: --id ID, which may be repeated");

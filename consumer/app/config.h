@@ -28,6 +28,7 @@ namespace app {
 
 enum class Command : uint8_t {
   kRun,
+  kLoad,
   kValidate,
   kPlan,
   kBootstrap,
@@ -103,11 +104,14 @@ struct Config {
   std::chrono::milliseconds log_interval{10000};  // between status lines
 
   bool once = false;                // run: leave when all WAL up to now is applied
+  std::vector<std::string> only;    // load: indices; none: all of the file
+  bool again = false;               // load: also what is loaded
+  int rate = 0;                     // run, load: documents of loads per second; 0: no limit
   bool create = false;              // run -b: create what is missing before starting
   bool apply = false;               // bootstrap: execute the remedies
   bool yes = false;                 // teardown: do not ask
   bool offline = false;             // validate: without the database
-  std::vector<std::string> tables;  // introspect, as written
+  std::vector<std::string> tables;  // introspect, load: as written
   int depth = 2;                    // introspect: levels below the root
   bool skip_plugins = false;        // build documents without the plugins that the file names
   bool ask_password = false;        // --password: main prompts before connecting
