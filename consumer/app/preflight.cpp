@@ -94,6 +94,25 @@ base::Result<Checks> Preflight(pg::Connection& connection, const PreflightInput&
   return checks;
 }
 
+base::Result<Checks> CheckServerAndTables(pg::Connection& connection, const PreflightInput& input) {
+  Checks checks;
+  auto server = ReadServer(connection);
+  if (!server) return std::move(server).error();
+  auto slot = source::InspectSlot(connection, input.slot);
+  if (!slot) return std::move(slot).error();
+  CheckServer(*server, slot->has_value(), &checks);
+  CheckPrivileges(server->role, input, &checks);
+  CheckIdentities(input, &checks);
+  if (auto status = CheckPartitions(connection, input, &checks); !status) {
+    return std::move(status).error();
+  }
+  CheckViews(server->role, input, &checks);
+  if (auto status = CheckRowSecurity(connection, server->role, input, &checks); !status) {
+    return std::move(status).error();
+  }
+  return checks;
+}
+
 base::Status CheckBeforeRun(pg::Connection& connection, const PreflightInput& input,
                             base::Logger& log) {
   Checks checks;
