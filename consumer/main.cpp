@@ -6,6 +6,7 @@
 #include "consumer/app/commands.h"
 #include "consumer/app/config.h"
 #include "consumer/app/databases.h"
+#include "consumer/app/setup.h"
 #include "consumer/app/signals.h"
 #include "consumer/app/typed_command.h"
 #include "consumer/base/log.h"
@@ -65,10 +66,12 @@ int main(int argc, char** argv) {
     std::fputs(invocation->text->c_str(), stdout);
     return 0;
   }
-  const app::Config& config = invocation->config;
+  app::Config& config = invocation->config;
 
   const auto log = base::MakeLogger(config.log_format, config.log_level);
   for (const std::string& notice : config.notices) log->Warning("config", notice);
+
+  if (auto fetched = app::FetchSchema(&config); !fetched) return Report(fetched);
 
   // From here signals only ask for a drain; threads that start later inherit that.
   base::StopSignal drain;

@@ -83,6 +83,7 @@ PipelineSettings SettingsOf(const Config& config, const ResolvedSchema& schema) 
   settings.work_mem = config.work_mem;
   settings.role = config.role;
   settings.workers = config.workers;
+  settings.rows_per_fetch = config.query_chunk_size;
   settings.rows_per_chunk = static_cast<uint32_t>(config.block_size);
   settings.keys_per_chunk = static_cast<uint32_t>(config.filter_chunk_size);
   settings.bulk_bytes = std::min(settings.bulk_bytes, config.target.http.max_bulk_bytes);

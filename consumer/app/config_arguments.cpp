@@ -37,14 +37,14 @@ Commands:
 )";
 
 constexpr std::string_view kFooter = R"(
-SCHEMA is a JSON file (docs/schema-reference.md); without it, the variable SCHEMA is used.
+SCHEMA is a JSON file or its URL (docs/schema-reference.md); without it, the variable SCHEMA or SCHEMA_URL is used.
 
 Environment (PGSync's names; also read from .env in the working directory; options win):
   PG_URL, or PG_HOST PG_PORT PG_USER PG_PASSWORD PG_SSLMODE PG_SSLROOTCERT      PostgreSQL
   ELASTICSEARCH_URL, or ELASTICSEARCH_SCHEME _HOST _PORT _USER _PASSWORD        target engine
   ELASTICSEARCH_API_KEY _BEARER_AUTH _CA_CERTS _VERIFY_CERTS _TIMEOUT …         its access and TLS
   REDIS_URL, or REDIS_SCHEME _HOST _PORT _DB _USER _AUTH                        queue; none set: memory:
-  NUM_WORKERS BLOCK_SIZE FILTER_CHUNK_SIZE LOG_INTERVAL …                       sizes and times
+  NUM_WORKERS BLOCK_SIZE QUERY_CHUNK_SIZE FILTER_CHUNK_SIZE LOG_INTERVAL …      sizes and times
 
 Exit status: 0 done, 1 failed, 2 wrong usage or schema, 3 refused: an operator must act (the message says what to type).
 )";
@@ -181,6 +181,9 @@ void Define(CLI::App& app, Raw& raw) {
   const std::string what = "What";
   app.add_option("-c,--config", raw.configs, "schema file (same as SCHEMA)")
       ->allow_extra_args(false)
+      ->group(what);
+  app.add_option("--schema-url", to.schema_url, "http(s) URL of the schema file")
+      ->type_name("URL")
       ->group(what);
   app.add_option("--target", to.target,
                  "http(s)://[USER:PASSWORD@]HOST[:PORT], sqlite:FILE, ndjson:FILE (- = standard "
@@ -331,7 +334,6 @@ void Define(CLI::App& app, Raw& raw) {
   app.add_flag("--version", to.version, "print the version")->group(output);
 
   // Accepted because PGSync's users type them; not shown.
-  app.add_option("--schema-url", to.schema_url)->group("");
   app.add_option("--s3-schema-url", to.s3_schema_url)->group("");
   app.add_flag("-d,--daemon", raw.daemon)->group("");
   app.add_flag("-w,--wal", raw.wal)->group("");

@@ -50,6 +50,7 @@ struct PipelineSettings {
   std::string slot;
   std::string work_mem;
   int workers = 2;
+  uint32_t rows_per_fetch = 0;     // of one level, at most; 0 = as memory allows
   uint32_t rows_per_chunk = 5000;  // of the load
   uint32_t keys_per_chunk = 5000;  // roots built in one snapshot
   size_t bulk_bytes = 5u << 20;

@@ -38,6 +38,7 @@ assemble::BuilderSettings BuilderSettingsOf(const PipelineSettings& settings) {
   made.reader.postgres = settings.postgres;
   made.reader.database = settings.database;
   made.reader.work_mem = settings.work_mem;
+  if (settings.rows_per_fetch > 0) made.reader.most_rows = settings.rows_per_fetch;
   made.keys_per_chunk = settings.keys_per_chunk;
   made.bulk_bytes = settings.bulk_bytes;
   made.strategy = StrategyLimitsOf(settings);

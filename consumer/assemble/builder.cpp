@@ -23,11 +23,19 @@ constexpr uint32_t kSlicedKeys = 1000;
 // Passes over a table take their time, however small the piece is.
 constexpr std::chrono::milliseconds kLongScan{15000}, kShortScan{5000};
 
+// Roots are rows, too; a piece of more of them than may be read would be read twice.
+BuilderSettings Bounded(BuilderSettings settings) {
+  const uint32_t most_rows = settings.reader.most_rows;
+  settings.keys_per_chunk = std::min(settings.keys_per_chunk, most_rows);
+  settings.climb_keys = std::min<size_t>(settings.climb_keys, most_rows);
+  return settings;
+}
+
 }  // namespace
 
 Builder::Builder(BuilderSettings settings, const std::vector<DocumentTree>& trees,
                  const base::StopSignal& stop, base::Logger& log, base::Metrics& metrics)
-    : settings_(std::move(settings)),
+    : settings_(Bounded(std::move(settings))),
       trees_(trees),
       stop_(stop),
       log_(log),

@@ -1,5 +1,6 @@
 #include "consumer/assemble/chunk_reader.h"
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -204,8 +205,15 @@ Result<std::optional<Chunk>> ChunkReader::ReadRoots(
 Status ChunkReader::ReadLevels(pg::Connection& connection, const DocumentTree& tree,
                                const TreeStatements& statements, const LoadStrategy& strategy,
                                bool bounded, Chunk* chunk) {
+  const uint32_t most_rows = std::min(strategy.most_level_rows, settings_.most_rows);
+  chunk->too_large =
+      bounded && static_cast<uint32_t>(chunk->rows.levels[0].rows.size()) > settings_.most_rows;
+  if (chunk->too_large) {
+    auto committed = connection.Query(kCommit);
+    return committed ? Status() : Status(committed.error());
+  }
   // A part of the statement, not a parameter, so that the planner knows it.
-  const std::string limit = fmt::format(" LIMIT {}", strategy.most_level_rows + 1);
+  const std::string limit = fmt::format(" LIMIT {}", most_rows + uint64_t{1});
   std::vector<uint32_t> parents = {0};
   while (!parents.empty()) {
     struct Awaited {
@@ -252,8 +260,7 @@ Status ChunkReader::ReadLevels(pg::Connection& connection, const DocumentTree& t
       LevelRows& level = chunk->rows.levels[answer.node];
       level.rows = std::move(*rows);
       chunk->bytes += level.rows.MemoryBytes();
-      chunk->too_large |=
-          bounded && static_cast<uint32_t>(level.rows.size()) > strategy.most_level_rows;
+      chunk->too_large |= bounded && static_cast<uint32_t>(level.rows.size()) > most_rows;
       FindGroups(statements.levels[answer.node], answer.groups, &level);
     }
     chunk->too_large |= bounded && chunk->bytes > strategy.most_chunk_bytes;

@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -30,6 +31,8 @@ struct ReaderSettings {
   pg::Target postgres;
   std::string database;
   std::string work_mem;  // "" = the server's
+  // Of one level, unless a single document has more; beside what the strategy allows.
+  uint32_t most_rows = std::numeric_limits<uint32_t>::max();
 };
 
 // The rows of some roots and of all levels below them.
