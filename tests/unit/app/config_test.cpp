@@ -441,7 +441,7 @@ TEST(Run, SizesAndTimes) {
                              {"LOG_INTERVAL", "0.5"},
                              {"PG_WORK_MEM", "64MB"},
                              {"PG_DATABASE", "admin"}});
-  EXPECT_EQ(set.block_size + set.query_chunk_size + set.filter_chunk_size, 60);
+  EXPECT_EQ(set.block_size + set.query_chunk_size + set.filter_chunk_size, 60u);
   EXPECT_EQ(set.log_interval, std::chrono::milliseconds(500));
   EXPECT_EQ(set.work_mem + set.postgres.maintenance_database, "64MBadmin");
 }
