@@ -142,7 +142,7 @@ base::Status RedisTls::Write(std::string_view bytes) {
     const int returned = SSL_write_ex(ssl_.get(), bytes.data(), bytes.size(), &written);
     if (returned != 1) return Failure(returned);  // never for want of room: memory takes it all
     bytes.remove_prefix(written);
-    if (base::Status sent = Flush(); !sent.ok()) return sent;
+    if (base::Status sent = Flush(); !sent.ok()) return Unheard(std::move(sent).error());
   }
   return {};
 }
@@ -157,13 +157,13 @@ base::Result<size_t> RedisTls::Read(char* buffer, size_t size) {
       return got;
     }
     if (SSL_get_error(ssl_.get(), returned) != SSL_ERROR_WANT_READ) return Failure(returned);
-    if (base::Status sent = Flush(); !sent.ok()) return std::move(sent).error();
+    if (base::Status sent = Flush(); !sent.ok()) return Unheard(std::move(sent).error());
     if (base::Status filled = Fill(); !filled.ok()) return Unheard(std::move(filled).error());
   }
 }
 
 // With TLS 1.3 a server looks at our certificate when the handshake is over for us, and may be gone
-// before its reason arrives.
+// before its reason arrives, or before we have sent anything.
 base::Error RedisTls::Unheard(base::Error error) const {
   if (!heard_ && config_.client_certificate.empty()) {
     error.message += "; if it wants a certificate of its clients: " + std::string(kNameOurs);
