@@ -13,7 +13,7 @@ TAKEOVER_SECONDS = 5
 def health(daemon):
     try:
         return request("GET", f"http://127.0.0.1:{daemon.port}/health", raw=True).strip()
-    except HttpError as e:
+    except (HttpError, OSError) as e:  # OSError: it is leaving
         return str(e)
 
 
@@ -71,7 +71,8 @@ def test_a_standby_outlives_a_restart_of_postgres(both):
     wait_for("the change to be confirmed", lambda: scenario.confirmed() >= position, 30)
     for daemon in (first, second):
         daemon.process.must_run()
-    assert sorted(map(health, (first, second))) == ["ok", "standby"]
+    # The other one may still be looking for the server.
+    wait_for("the other one to stand by", lambda: sorted(map(health, (first, second))) == ["ok", "standby"], 30)
     scenario.assert_equal()
 
 

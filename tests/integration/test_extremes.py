@@ -129,7 +129,7 @@ def test_rows_of_1600_columns(scenario):
 BIG = f"""CREATE TABLE big (id int PRIMARY KEY, name text, body text, data jsonb);
     CREATE TABLE part (id int PRIMARY KEY, big_id int, body text); ALTER TABLE part REPLICA IDENTITY FULL; CREATE INDEX ON part (big_id);
     ALTER TABLE big ALTER body SET STORAGE EXTERNAL;
-    INSERT INTO big SELECT n, 'small', 'x', '[1]' FROM generate_series(1, 50) n;
+    INSERT INTO big SELECT n, 'small', 'x', '["small"]' FROM generate_series(1, 50) n;
     INSERT INTO part VALUES (1, 1, 'small');"""
 BIG_NODES = {"table": "big", "children": [{"table": "part", "columns": ["id", "body"], "relationship": {
     **OBJECTS, "foreign_key": {"parent": ["id"], "child": ["big_id"]}}}]}
@@ -158,7 +158,7 @@ def test_huge_values(scenario, request, target):
         assert {line.split("\t")[1] for line in letters.splitlines()} == {"7", "8", "10"}, letters
         assert scenario.document(11)["name"] == "beside"
         # Smaller again, they are written; and what was too large meanwhile is forgotten.
-        scenario.sql("UPDATE big SET body = 'x', data = '[2]'; DELETE FROM part WHERE id = 2")
+        scenario.sql("""UPDATE big SET body = 'x', data = '["2"]'; DELETE FROM part WHERE id = 2""")
         scenario.wait_acknowledged(daemon.process)
     assert scenario.assert_equal() == 50
     assert daemon.process.terminate() == 0

@@ -42,6 +42,7 @@ class Writers:
                         ]))
                     c.commit()
                     self.writes += 1
+                    self.stop.wait(0.005)  # beside a load, not in front of it: what changes is built first
         except Exception as e:  # noqa: BLE001  (judged by end)
             self.error = e
 
