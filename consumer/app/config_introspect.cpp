@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-#include "consumer/app/url.h"
+#include "consumer/app/config_target.h"
 
 namespace app {
 namespace {

@@ -69,22 +69,16 @@ class EngineTarget:
         return request("GET", f"{self.url}/{index}/_stats/indexing")["_all"]["primaries"]["indexing"]["index_total"]
 
     def documents(self, index):
-        return {hit["_id"]: hit["_source"] for hit in self._hits(index)}
-
-    def versions(self, index):
-        return {hit["_id"]: hit["_version"] for hit in self._hits(index, version=True, _source=False)}
-
-    def _hits(self, index, **more):
         self.refresh(index)
-        query = {"size": 5000, "sort": ["_doc"], "query": {"match_all": {}}, **more}
-        answer, seen = request("POST", f"{self.url}/{index}/_search?scroll=2m", query), set()
+        answer = request("POST", f"{self.url}/{index}/_search?scroll=2m", {"size": 5000, "sort": ["_doc"], "query": {"match_all": {}}})
+        out = {}
         while answer["hits"]["hits"]:
             for hit in answer["hits"]["hits"]:
-                assert hit["_id"] not in seen, f"two documents with the id {hit['_id']}"
-                seen.add(hit["_id"])
-                yield hit
+                assert hit["_id"] not in out, f"two documents with the id {hit['_id']}"
+                out[hit["_id"]] = hit["_source"]
             answer = request("POST", f"{self.url}/_search/scroll", {"scroll": "2m", "scroll_id": answer["_scroll_id"]})
         request("DELETE", f"{self.url}/_search/scroll", {"scroll_id": answer["_scroll_id"]})
+        return out
 
     def document(self, index, id):
         try:
