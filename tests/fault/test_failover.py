@@ -73,6 +73,15 @@ class Pair:
         self.link.target = self.standby.port
         self.scenario.server = self.standby
 
+    def made_anew(self):
+        """The remedy of what is refused."""
+        self.command("teardown", "--yes")
+        self.command("bootstrap", "--apply")
+        daemon = self.start()
+        self.scenario.wait_synced(daemon)
+        self.scenario.assert_equal()
+        assert daemon.terminate() == 0
+
 
 @pytest.fixture
 def pair(private_postgres, work):
@@ -116,12 +125,7 @@ def test_a_slot_made_anew_hides_nothing(pair):
     daemon = pair.start()
     assert daemon.wait(60) == 3, daemon.text()[-2000:]
     assert "older than its slot" in daemon.text() and "teardown" in daemon.text(), daemon.text()[-2000:]
-    pair.command("teardown", "--yes")
-    pair.command("bootstrap", "--apply")
-    daemon = pair.start()
-    pair.scenario.wait_synced(daemon)
-    pair.scenario.assert_equal()
-    assert daemon.terminate() == 0
+    pair.made_anew()
 
 
 def test_what_the_standby_never_got_is_noticed(pair):
@@ -142,9 +146,4 @@ def test_what_the_standby_never_got_is_noticed(pair):
     daemon = pair.start()
     assert daemon.wait(60) == 3, daemon.text()[-2000:]
     assert "ahead of its database" in daemon.text() and "teardown" in daemon.text(), daemon.text()[-2000:]
-    pair.command("teardown", "--yes")
-    pair.command("bootstrap", "--apply")
-    daemon = pair.start()
-    pair.scenario.wait_synced(daemon)
-    pair.scenario.assert_equal()
-    assert daemon.terminate() == 0
+    pair.made_anew()
