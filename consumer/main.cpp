@@ -6,6 +6,7 @@
 #include "consumer/app/commands.h"
 #include "consumer/app/config.h"
 #include "consumer/app/databases.h"
+#include "consumer/app/setup.h"
 #include "consumer/app/signals.h"
 #include "consumer/app/typed_command.h"
 #include "consumer/base/log.h"
@@ -34,6 +35,7 @@ base::Status ExecuteOn(const app::Config& config, base::Logger& log) {
     case app::Command::kDlq:
       return app::CommandDlq(config, log);
     case app::Command::kRun:
+    case app::Command::kLoad:
     case app::Command::kIntrospect:
       break;
   }
@@ -44,7 +46,8 @@ base::Status Execute(const app::Config& config, base::StopSignal& drain, base::L
   if (config.command == app::Command::kIntrospect) return app::CommandIntrospect(config, log);
   auto configs = app::ConfigsByDatabase(config);
   if (!configs) return std::move(configs).error();
-  if (config.command == app::Command::kRun) return app::CommandRun(*configs, drain, log);
+  const bool runs = config.command == app::Command::kRun || config.command == app::Command::kLoad;
+  if (runs) return app::CommandRun(*configs, drain, log);
   return app::OneAfterAnother(*configs,
                               [&](const app::Config& one) { return ExecuteOn(one, log); });
 }
@@ -63,10 +66,12 @@ int main(int argc, char** argv) {
     std::fputs(invocation->text->c_str(), stdout);
     return 0;
   }
-  const app::Config& config = invocation->config;
+  app::Config& config = invocation->config;
 
   const auto log = base::MakeLogger(config.log_format, config.log_level);
   for (const std::string& notice : config.notices) log->Warning("config", notice);
+
+  if (auto fetched = app::FetchSchema(&config); !fetched) return Report(fetched);
 
   // From here signals only ask for a drain; threads that start later inherit that.
   base::StopSignal drain;

@@ -1,6 +1,6 @@
-// plan: what would be done for every document, without doing any of it: its nodes, the SQL of every
-// level, tables with their replica identities, missing indexes, and what bootstrap and run would
-// make. With --explain also the server's query plans.
+// plan: what would be done for every document, without doing any of it: its nodes, how it is
+// loaded, the SQL of every level, tables with their replica identities, missing indexes, and what
+// bootstrap and run would make. With --explain also the server's query plans.
 #include <cstdio>
 #include <string>
 #include <utility>
@@ -10,7 +10,9 @@
 #include "consumer/app/commands.h"
 #include "consumer/app/identity.h"
 #include "consumer/app/setup.h"
+#include "consumer/assemble/load_plan.h"
 #include "consumer/assemble/statements.h"
+#include "consumer/assemble/table_statistics.h"
 #include "consumer/source/slot.h"
 
 namespace app {
@@ -119,9 +121,29 @@ base::Status PrintQueryPlan(pg::Connection& connection,
   return gone ? base::Status() : base::Status(std::move(gone).error());
 }
 
-base::Status PrintStatements(const schema::DocumentTree& tree, bool explain,
+// How the initial load would cut the root table and read each level, from the statistics of now.
+base::Status PrintLoad(const schema::DocumentTree& tree, const assemble::LoadStrategy& strategy,
+                       pg::Connection& connection) {
+  auto plan = assemble::LoadPlan::Make(connection, tree, strategy.rows_per_chunk);
+  if (!plan) return plan.error();
+  const std::string chunks = plan->ByKey() ? "by key" : fmt::format("{} by pages", plan->Chunks());
+  fmt::print("  load of {}: chunks of about {} rows, {}\n", schema::ToString(tree.nodes[0].table),
+             strategy.rows_per_chunk, chunks);
+  for (size_t i = 1; i < tree.nodes.size(); ++i) {
+    const assemble::LevelStrategy& level = strategy.levels[i];
+    fmt::print("    level \"{}\": {}: {}\n", tree.nodes[i].label,
+               level.scanned ? fmt::format("scanned once per chunk, about {} rows each time",
+                                           level.scanned_rows)
+                             : "keyed",
+               level.reason);
+  }
+  return {};
+}
+
+base::Status PrintStatements(const schema::DocumentTree& tree,
+                             const assemble::LoadStrategy& strategy, bool explain,
                              pg::Connection& connection) {
-  for (const assemble::ListedStatement& statement : assemble::ListStatements(tree)) {
+  for (const assemble::ListedStatement& statement : assemble::ListStatements(tree, &strategy)) {
     fmt::print(
         "  {}:\n    {}\n", statement.heading,
         statement.sql.empty() ? "(no SQL: the values are the document's address)" : statement.sql);
@@ -150,7 +172,12 @@ base::Status CommandPlan(const Config& config, base::Logger& log) {
     fmt::print("  document {}: index {}{}, id ({})\n", tree.number, tree.index,
                tree.alias ? " (alias)" : "", fmt::join(tree.id_columns, ", "));
     PrintNodes(tree, 0, 0);
-    if (auto s = PrintStatements(tree, config.explain, *connection); !s) return s;
+    const assemble::StrategyLimits limits{static_cast<uint32_t>(config.block_size),
+                                          assemble::ScannedChunkBytes(config.workers)};
+    auto strategy = assemble::ChooseStrategy(*connection, tree, limits);
+    if (!strategy) return strategy.error();
+    if (auto s = PrintLoad(tree, *strategy, *connection); !s) return s;
+    if (auto s = PrintStatements(tree, *strategy, config.explain, *connection); !s) return s;
   }
   fmt::print("  tables\n");
   PrintTables(*resolved);

@@ -108,6 +108,7 @@ Status CommandPreview(const Config& config, base::Logger& log) {
   assemble::BuilderSettings settings;
   settings.reader.postgres = config.postgres;
   settings.reader.database = schema->database;
+  if (config.query_chunk_size > 0) settings.reader.most_rows = config.query_chunk_size;
   assemble::Builder builder(std::move(settings), schema->trees, stop, log, metrics);
 
   for (const std::string& id : config.ids) {

@@ -1,4 +1,6 @@
-// `run`: checks that nothing can get lost, then hands over to the pipeline.
+// `run` and `load`: check that nothing can get lost, then hand over to the pipeline. `load` is a
+// run that ends when what was asked for is loaded: changes are followed and acknowledged meanwhile,
+// for all documents of the file, because they share the slot.
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -13,6 +15,8 @@
 #include "consumer/app/databases.h"
 #include "consumer/app/http_page.h"
 #include "consumer/app/index_state.h"
+#include "consumer/app/live_line.h"
+#include "consumer/app/load_choice.h"
 #include "consumer/app/lost_slot.h"
 #include "consumer/app/pipeline.h"
 #include "consumer/app/preflight.h"
@@ -61,6 +65,16 @@ Status CheckEngine(const TargetConfig& target, const std::string& found) {
       expected == "opensearch" ? "OpenSearch" : "Elasticsearch", found));
 }
 
+// What one database's share of a run keeps from one pipeline to the next.
+struct Share {
+  std::atomic<int>* standing_by;
+  LiveLine* live;
+  bool again;  // load: what is loaded is to be loaded again; not a second time
+};
+
+// Ends by itself: nothing is left for it to do after somebody else, who streams the slot.
+bool EndsByItself(const Config& config) { return config.once || config.command == Command::kLoad; }
+
 PipelineSettings SettingsOf(const Config& config, const ResolvedSchema& schema) {
   PipelineSettings settings;
   settings.postgres = config.postgres;
@@ -69,6 +83,7 @@ PipelineSettings SettingsOf(const Config& config, const ResolvedSchema& schema) 
   settings.work_mem = config.work_mem;
   settings.role = config.role;
   settings.workers = config.workers;
+  settings.rows_per_fetch = config.query_chunk_size;
   settings.rows_per_chunk = static_cast<uint32_t>(config.block_size);
   settings.keys_per_chunk = static_cast<uint32_t>(config.filter_chunk_size);
   settings.bulk_bytes = std::min(settings.bulk_bytes, config.target.http.max_bulk_bytes);
@@ -77,6 +92,11 @@ PipelineSettings SettingsOf(const Config& config, const ResolvedSchema& schema) 
   settings.developer = config.developer;
   settings.once = config.once;
   settings.log_interval = config.log_interval;
+  settings.load_rate = config.rate;
+  if (config.command == Command::kLoad) {
+    settings.load_only = true;
+    settings.load_documents = ChosenDocuments(config, schema.trees);
+  }
   return settings;
 }
 
@@ -110,7 +130,8 @@ bool MayPass(const base::Error& error) {
 // From the slot being free to the end of the pipeline.
 Status RunInTurn(const Config& config, const ResolvedSchema& schema, pg::Connection& connection,
                  base::StopSignal& stop, const std::atomic<bool>& changed,
-                 std::atomic<bool>* slot_taken, base::Logger& log, base::Metrics& metrics) {
+                 std::atomic<bool>* slot_taken, Share* share, base::Logger& log,
+                 base::Metrics& metrics) {
   auto origin = FindOrigin(connection, schema);
   if (!origin) return origin.error();
   const std::unique_ptr<queue::Queue> queue =
@@ -122,13 +143,15 @@ Status RunInTurn(const Config& config, const ResolvedSchema& schema, pg::Connect
 
   // From here source, queue and target are known to work, and the position is one that loses
   // nothing.
-  auto states =
-      PrepareStates(connection, *target, schema.trees, ShapesOf(schema.trees, schema.shapes),
-                    *origin, config.reload_lost, log);
+  PipelineSettings settings = SettingsOf(config, schema);
+  auto states = PrepareStates(connection, *target, schema.trees,
+                              ShapesOf(schema.trees, schema.shapes), *origin, config.reload_lost,
+                              share->again ? settings.load_documents : std::vector<bool>(), log);
   if (!states) return states.error();
+  share->again = false;
   log.Info("run", fmt::format("{} -> {} -> {}, {} workers", ToDisplay(config.postgres),
                               ToDisplay(config.queue), target->Describe(), config.workers));
-  PipelineSettings settings = SettingsOf(config, schema);
+  settings.live = share->live;
   settings.starts_again = &changed;
   settings.slot_taken = slot_taken;
   return RunPipeline(settings, schema.trees, *target, *queue, std::move(*states), stop, log,
@@ -138,8 +161,8 @@ Status RunInTurn(const Config& config, const ResolvedSchema& schema, pg::Connect
 // From the tables as they are now to the end of the pipeline: by a stop, an error, or because
 // the tables changed.
 Status RunUntilChange(const Config& config, const ResolvedSchema& schema, base::StopSignal& stop,
-                      const std::atomic<bool>& changed, std::atomic<bool>* slot_taken,
-                      std::atomic<int>* standing_by, base::Logger& log, base::Metrics& metrics) {
+                      const std::atomic<bool>& changed, std::atomic<bool>* slot_taken, Share* share,
+                      base::Logger& log, base::Metrics& metrics) {
   auto connection = pg::Connection::Open(config.postgres, schema.database);
   if (!connection) return connection.error();
 
@@ -147,21 +170,21 @@ Status RunUntilChange(const Config& config, const ResolvedSchema& schema, base::
   const PreflightInput preflight{
       schema.database, schema.slot, schema.trees, schema.catalog,
       [&] { return pg::Connection::Open(config.postgres, schema.database, true); }};
-  if (auto status = CheckBeforeRun(*connection, preflight); !status) return status;
-  // `once` would have nothing to do after somebody else.
+  if (auto status = CheckBeforeRun(*connection, preflight, log); !status) return status;
   const Turn turn{config.postgres, schema.database, schema.slot,
-                  config.once ? std::optional(kOncePatience) : std::nullopt, standing_by};
+                  EndsByItself(config) ? std::optional(kOncePatience) : std::nullopt,
+                  share->standing_by};
   auto outcome = WaitForTurn(turn, stop, log);
   if (!outcome) return outcome.error();
   if (*outcome == TurnOutcome::kStopped) return {};
   if (*outcome == TurnOutcome::kFree) {
-    return RunInTurn(config, schema, *connection, stop, changed, slot_taken, log, metrics);
+    return RunInTurn(config, schema, *connection, stop, changed, slot_taken, share, log, metrics);
   }
   // What took the other one away may be taking the server away, too; and the connection is old.
   auto fresh = pg::Connection::Open(config.postgres, schema.database);
   const Status ended =
       !fresh ? Status(fresh.error())
-             : RunInTurn(config, schema, *fresh, stop, changed, slot_taken, log, metrics);
+             : RunInTurn(config, schema, *fresh, stop, changed, slot_taken, share, log, metrics);
   if (!ended && MayPass(ended.error())) slot_taken->store(true);
   return ended;
 }
@@ -254,8 +277,8 @@ Status RunWorkerProcess(const Config& config, base::StopSignal& drain, base::Log
 // One database's share of the file, until it ends. When the tables change so that documents or
 // their sources differ, the pipeline ends in order and another one begins, from the tables as they
 // then are; what of the index can stay, PrepareStates decides.
-Status RunDatabase(const Config& config, base::StopSignal& drain, std::atomic<int>* standing_by,
-                   base::Logger& log, base::Metrics& metrics) {
+Status RunDatabase(const Config& config, base::StopSignal& drain, Share share, base::Logger& log,
+                   base::Metrics& metrics) {
   if (config.role == Role::kWorker) return RunWorkerProcess(config, drain, log, metrics);
   if (config.create) {
     if (auto status = Bootstrap(config, true, stderr); !status) return status;
@@ -263,6 +286,13 @@ Status RunDatabase(const Config& config, base::StopSignal& drain, std::atomic<in
   auto schema = LoadResolvedSchema(config);
   if (!schema) return schema.error();
   if (auto status = CheckRole(config, schema->trees); !status) return status;
+  if (config.command == Command::kLoad) {
+    const std::vector<bool> chosen = ChosenDocuments(config, schema->trees);
+    if (std::find(chosen.begin(), chosen.end(), true) == chosen.end()) {
+      log.Info("run", "no document is both of --only and of --tables; there is nothing to load");
+      return {};
+    }
+  }
   base::Backoff backoff(milliseconds(100), milliseconds(10000));
   bool waits_for_server = false;  // was at work, or a standby: a server that is away comes back
   for (bool first = true;; first = false) {
@@ -278,8 +308,7 @@ Status RunDatabase(const Config& config, base::StopSignal& drain, std::atomic<in
       SchemaWatch watch(config.postgres, *schema, stop, log);
       WalGuard guard(config.postgres, schema->database, schema->slot,
                      {config.wal_warn_bytes, config.wal_limit_bytes}, stop, log, metrics);
-      ended =
-          RunUntilChange(config, *schema, stop, watch.Changed(), &taken, standing_by, log, metrics);
+      ended = RunUntilChange(config, *schema, stop, watch.Changed(), &taken, &share, log, metrics);
       changed = watch.Changed().load();
       gives_up = guard.GivesUp().load();
     }
@@ -295,7 +324,7 @@ Status RunDatabase(const Config& config, base::StopSignal& drain, std::atomic<in
       auto lost = SlotIsLost(config, *schema);
       if (lost && *lost) continue;
     }
-    if (taken && !ended && !config.once) {
+    if (taken && !ended && !EndsByItself(config)) {
       waits_for_server = true;
       log.Warning("run", ended.error().message + "; standing by");
       if (drain.WaitFor(kAfterTaken)) return {};
@@ -324,9 +353,19 @@ Status RunDatabase(const Config& config, base::StopSignal& drain, std::atomic<in
   }
 }
 
+// What `load` was told to choose, before anything is begun.
+Status CheckChoice(const Config& config) {
+  if (config.command != Command::kLoad) return {};
+  auto file = ReadSchemaFile(config);
+  if (!file) return std::move(file).error();
+  if (!file->ok()) return {};  // its findings come soon
+  return CheckLoadChoice(config, *file);
+}
+
 }  // namespace
 
 Status CommandRun(const std::vector<Config>& configs, base::StopSignal& drain, base::Logger& log) {
+  if (auto status = CheckChoice(configs.front()); !status) return status;
   base::Metrics metrics;
   std::atomic<int> standing_by{0};
   std::unique_ptr<HttpPage> page;
@@ -342,10 +381,13 @@ Status CommandRun(const std::vector<Config>& configs, base::StopSignal& drain, b
     if (!started) return started.error();
     page = std::move(*started);
   }
-  return SideBySide(configs, drain, log, metrics,
+  const auto live = LiveLine::OnTerminal(configs.front().log_format, log);
+  base::Logger& shown_log = live ? *live : log;
+  return SideBySide(configs, drain, shown_log, metrics,
                     [&](const Config& config, base::StopSignal& stop, base::Logger& its_log,
                         base::Metrics& its_metrics) {
-                      return RunDatabase(config, stop, &standing_by, its_log, its_metrics);
+                      const Share share{&standing_by, live.get(), config.again};
+                      return RunDatabase(config, stop, share, its_log, its_metrics);
                     });
 }
 

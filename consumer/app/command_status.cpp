@@ -2,30 +2,20 @@
 // as such, and the exit status tells.
 #include <algorithm>
 #include <cstdio>
-#include <iterator>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "consumer/app/byte_text.h"
 #include "consumer/app/commands.h"
 #include "consumer/app/setup.h"
+#include "consumer/progress/load_estimate.h"
 #include "consumer/source/slot.h"
 
 namespace app {
 namespace {
-
-std::string Bytes(uint64_t bytes) {
-  constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-  double value = static_cast<double>(bytes);
-  size_t unit = 0;
-  while (value >= 1024 && unit + 1 < std::size(kUnits)) {
-    value /= 1024;
-    ++unit;
-  }
-  return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.1f} {}", value, kUnits[unit]);
-}
 
 base::Status PrintSlot(pg::Connection& connection, const ResolvedSchema& resolved) {
   auto slot = source::InspectSlot(connection, resolved.slot);
@@ -41,8 +31,8 @@ base::Status PrintSlot(pg::Connection& connection, const ResolvedSchema& resolve
       now->value > info.confirmed_flush.value ? now->value - info.confirmed_flush.value : 0;
   fmt::print("  slot    {}: {}, confirmed {}, lag {}, WAL kept {} ({})\n", resolved.slot,
              info.active ? fmt::format("active (process {})", info.active_pid) : "not active",
-             base::ToString(info.confirmed_flush), Bytes(lag),
-             Bytes(static_cast<uint64_t>(std::max<int64_t>(info.retained_bytes, 0))),
+             base::ToString(info.confirmed_flush), ByteText(lag),
+             ByteText(static_cast<uint64_t>(std::max<int64_t>(info.retained_bytes, 0))),
              info.invalidated ? "INVALIDATED: " + info.invalidation_reason : info.wal_status);
   return {};
 }
@@ -63,15 +53,16 @@ base::Status PrintQueue(const Config& config, pg::Connection& connection,
   auto load = producer->DepthOf(queue::Lane::kLoad);
   if (!load) return std::move(load).error();
   fmt::print("  queue   {}: changes {} entries, {}; load {} entries, {}\n", ToDisplay(config.queue),
-             stream->entries, Bytes(stream->bytes), load->entries, Bytes(load->bytes));
+             stream->entries, ByteText(stream->bytes), load->entries, ByteText(load->bytes));
   return {};
 }
 
 std::string LoadText(const model::LoadProgress& load) {
   if (load.complete) return "complete";
   const uint64_t done = load.done_below + load.done_above.size();
-  if (load.chunks == 0) return fmt::format("{} chunks, {} documents", done, load.documents);
-  return fmt::format("{} of {} chunks, {} documents", done, load.chunks, load.documents);
+  const bool known = load.chunks > 0 && load.chunks != UINT32_MAX;
+  return fmt::format("{}{} chunks, {}", done, known ? fmt::format(" of {}", load.chunks) : "",
+                     progress::ToText(progress::EstimateOf(load), progress::AverageRate(load)));
 }
 
 base::Status PrintTarget(const Config& config, const ResolvedSchema& resolved, base::Logger& log) {

@@ -1,5 +1,5 @@
-// `validate`: every finding about the schema file and what it names in the database; --offline: of
-// the file alone.
+// `validate`: every finding about the schema file, what it names in the database, and what the
+// server lacks to run it; --offline: about the file alone.
 #include <cstdio>
 #include <utility>
 
@@ -7,6 +7,7 @@
 
 #include "consumer/app/commands.h"
 #include "consumer/app/identity.h"
+#include "consumer/app/preflight.h"
 #include "consumer/app/setup.h"
 
 namespace app {
@@ -22,6 +23,21 @@ void PrintMissingIndexes(const ResolvedSchema& resolved) {
                schema::ToString(missing.table), fmt::join(missing.columns, ", "),
                missing.statement);
   }
+}
+
+// What `bootstrap --apply` repairs by itself is no reason to call the file invalid.
+bool PrintServerFindings(const std::vector<CheckResult>& checks, const ResolvedSchema& resolved) {
+  bool errors = false;
+  for (const CheckResult& check : checks) {
+    if (check.level == CheckLevel::kOk) continue;
+    const bool applied = !check.apply_sql.empty();
+    const bool error = check.level != CheckLevel::kWarning && !applied;
+    errors = errors || error;
+    fmt::print(stderr, "{}: database {}: {}; {}{}\n", error ? "error" : "warning",
+               resolved.database, check.what,
+               applied ? "`bootstrap --apply` runs " : "remedy: ", check.remedy);
+  }
+  return errors;
 }
 
 }  // namespace
@@ -51,6 +67,10 @@ base::Status CommandValidate(const Config& config, base::Logger&) {
   PrintFindings(resolved->findings);
   if (schema::HasErrors(resolved->findings)) return Invalid(config);
   PrintMissingIndexes(*resolved);
+  auto checks = CheckServerAndTables(
+      *connection, {resolved->database, resolved->slot, resolved->trees, resolved->catalog, {}});
+  if (!checks) return std::move(checks).error();
+  if (PrintServerFindings(*checks, *resolved)) return Invalid(config);
   if (config.several_databases) {
     fmt::print("{}: valid for database {}\n", config.schema_path, resolved->database);
   } else {

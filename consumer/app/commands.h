@@ -12,7 +12,7 @@
 
 namespace app {
 
-// REQUIRES: !configs.empty(); they differ in the database only.
+// `run` and `load`. REQUIRES: !configs.empty(); they differ in the database only.
 base::Status CommandRun(const std::vector<Config>& configs, base::StopSignal& drain,
                         base::Logger& log);
 base::Status CommandPreview(const Config& config, base::Logger& log);

@@ -12,8 +12,10 @@
 #include "consumer/app/config_arguments.h"
 #include "consumer/app/config_introspect.h"
 #include "consumer/app/config_run.h"
+#include "consumer/app/config_schema.h"
 #include "consumer/app/config_target.h"
 #include "consumer/app/terminal.h"
+#include "consumer/app/url.h"
 #include "consumer/base/nearest.h"
 
 // The version of libpq belongs on the --version line; its header stays in pg/.
@@ -33,8 +35,6 @@ constexpr int kMostWorkers = 256;
 constexpr int kMostPreviewed = 1'000'000;
 
 std::string VersionText();
-base::Status ReadSchemaPath(const Arguments& arguments, const Environment& environment,
-                            Config* config);
 base::Status ReadPostgres(const Arguments& arguments, const Environment& environment,
                           Config* config);
 base::Status ReadQueue(const Arguments& arguments, const Environment& environment, Config* config);
@@ -51,6 +51,8 @@ std::string_view ToString(Command command) {
   switch (command) {
     case Command::kRun:
       return "run";
+    case Command::kLoad:
+      return "load";
     case Command::kValidate:
       return "validate";
     case Command::kPlan:
@@ -97,6 +99,9 @@ base::Result<Invocation> ParseConfig(std::span<const std::string> arguments,
   config.ids = given.ids;
   config.index = given.index.value_or("");
   config.repair = given.repair;
+  config.only = given.only;
+  config.again = given.again;
+  if (config.command == Command::kLoad) config.tables = given.tables;
   config.dlq = given.dlq;
   if (config.command == Command::kResync && config.ids.empty()) {
     return base::Usage("resync needs the _id of a document: --id ID, which may be repeated");
@@ -125,7 +130,7 @@ base::Result<Invocation> ParseConfig(std::span<const std::string> arguments,
   if (auto s = ReadRole(given, &config); !s) return std::move(s).error();
   if (config.command == Command::kIntrospect) {
     if (auto s = ReadIntrospect(given, environment, &config); !s) return std::move(s).error();
-  } else if (auto s = ReadSchemaPath(given, environment, &config); !s) {
+  } else if (auto s = ReadSchemaSource(given, environment, &config); !s) {
     return std::move(s).error();
   }
   if (auto s = ReadPostgres(given, environment, &config); !s) return std::move(s).error();
@@ -168,9 +173,13 @@ void HideSecrets(std::span<char> argument) {
   // the same.
   const size_t at = text.rfind('@');
   const size_t colon = text.find(':', begin);
-  if (at == std::string_view::npos || colon >= at) return;
-  std::fill(argument.begin() + static_cast<ptrdiff_t>(colon) + 1,
-            argument.begin() + static_cast<ptrdiff_t>(at), 'x');
+  if (at != std::string_view::npos && colon < at) {
+    std::fill(argument.begin() + static_cast<ptrdiff_t>(colon) + 1,
+              argument.begin() + static_cast<ptrdiff_t>(at), 'x');
+  }
+  const size_t query = text.find('?', begin);
+  if (query == std::string_view::npos) return;
+  std::fill(argument.begin() + static_cast<ptrdiff_t>(query) + 1, argument.end(), 'x');
 }
 
 std::string DefaultName(std::string_view database, std::string_view index) {
@@ -239,37 +248,10 @@ base::Status ReadEnvironmentRules(const Environment& environment, Config* config
   return {};
 }
 
-base::Status ReadSchemaPath(const Arguments& arguments, const Environment& environment,
-                            Config* config) {
-  for (const auto& [flag, value] : {std::pair("--schema-url", &arguments.schema_url),
-                                    std::pair("--s3-schema-url", &arguments.s3_schema_url)}) {
-    if (*value) {
-      return base::Usage(
-          fmt::format("{}: not supported yet; download the file and give its path", flag));
-    }
-  }
-  if (arguments.schema_paths.size() > 1) {
-    return base::Usage(fmt::format("more than one schema file: {}; give one",
-                                   fmt::join(arguments.schema_paths, ", ")));
-  }
-  if (arguments.schema_paths.size() == 1) {
-    config->schema_path = arguments.schema_paths.front();
-  } else {
-    config->schema_path = environment.Get("SCHEMA").value_or("");
-  }
-  if (config->schema_path.empty()) {
-    return base::Usage(
-        fmt::format("which schema file? Type: pgsync-consumer {} schema.json, or "
-                    "set SCHEMA; see pgsync-consumer --help",
-                    ToString(config->command)));
-  }
-  return {};
-}
-
 base::Status ReadPostgres(const Arguments& arguments, const Environment& environment,
                           Config* config) {
   pg::Target& target = config->postgres;
-  config->maintenance_database = environment.Get("PG_DATABASE").value_or("postgres");
+  target.maintenance_database = environment.Get("PG_DATABASE").value_or("postgres");
   config->work_mem = environment.Get("PG_WORK_MEM").value_or("");
   if (arguments.port) {
     auto port = ParseInteger("--port", *arguments.port, 1, 65535);
@@ -397,8 +379,6 @@ base::Status ReadSizes(const Arguments& arguments, const Environment& environmen
       {arguments.workers ? "--workers" : "NUM_WORKERS",
        arguments.workers ? arguments.workers : workers_variable, kMostWorkers, &config->workers},
       {"BLOCK_SIZE", environment.Get("BLOCK_SIZE"), 10'000'000, &config->block_size},
-      {"QUERY_CHUNK_SIZE", environment.Get("QUERY_CHUNK_SIZE"), 10'000'000,
-       &config->query_chunk_size},
       {"FILTER_CHUNK_SIZE", environment.Get("FILTER_CHUNK_SIZE"), 10'000'000,
        &config->filter_chunk_size},
   };
@@ -407,6 +387,11 @@ base::Status ReadSizes(const Arguments& arguments, const Environment& environmen
     auto number = ParseInteger(size.what, *size.text, 1, size.most);
     if (!number) return std::move(number).error();
     *size.field = static_cast<int>(*number);
+  }
+  if (const auto text = environment.Get("QUERY_CHUNK_SIZE")) {
+    auto rows = ParseInteger("QUERY_CHUNK_SIZE", *text, 1, 10'000'000);
+    if (!rows) return std::move(rows).error();
+    config->query_chunk_size = static_cast<uint32_t>(*rows);
   }
   auto developer = ParseDeveloper(environment.Get("PGSYNC_DEVELOPER").value_or(""));
   if (developer) config->developer = *developer;

@@ -2,8 +2,8 @@
 // value. Made once at start, immutable after. Flags win over the environment, the environment over
 // `.env`, `.env` over defaults.
 //
-// Secrets (passwords, tokens) are only in the fields `password`, `api_key`, `bearer` and in
-// pg::Target::url; the ToDisplay functions are what logs and errors print.
+// Secrets (passwords, tokens) are only in the fields `password`, `api_key`, `bearer`, in
+// pg::Target::url and DownloadRequest::url; the ToDisplay functions are what logs and errors print.
 #pragma once
 
 #include <chrono>
@@ -22,12 +22,14 @@
 #include "consumer/base/result.h"
 #include "consumer/pg/connection.h"
 #include "consumer/queue/queue.h"
+#include "consumer/sink/download.h"
 #include "consumer/sink/target.h"
 
 namespace app {
 
 enum class Command : uint8_t {
   kRun,
+  kLoad,
   kValidate,
   kPlan,
   kBootstrap,
@@ -63,7 +65,9 @@ struct ListenAddress {
 
 struct Config {
   Command command = Command::kRun;
-  std::string schema_path;
+  std::string schema_path;                               // of an URL: without what may be secret
+  std::optional<sink::DownloadRequest> schema_download;  // of an URL
+  std::optional<std::string> schema_text;                // downloaded (FetchSchema)
 
   // The one to work on; "" = of all documents of the file. Of introspect: never "".
   std::string database;
@@ -71,7 +75,6 @@ struct Config {
   bool print_file_findings = true;  // what is wrong with the file itself is said once
 
   pg::Target postgres;
-  std::string maintenance_database = "postgres";
   std::string work_mem;  // PG_WORK_MEM: for `SET work_mem` of connections that read documents; "" =
                          // the server's
 
@@ -83,9 +86,9 @@ struct Config {
   std::string slot;                                // "" = the pipeline's name
   bool target_given = false, queue_given = false;  // on the command line
   int workers = 2;
-  int block_size = 20480;        // root rows per chunk of the load
-  int query_chunk_size = 10000;  // rows per fetch
-  int filter_chunk_size = 5000;  // keys per query
+  int block_size = 20480;         // root rows per chunk of the load
+  uint32_t query_chunk_size = 0;  // rows per fetch, at most; 0 = as memory allows
+  int filter_chunk_size = 5000;   // keys per query
 
   // Transactions in progress wait for their end in memory, beyond that in files of this directory.
   size_t spool_memory_bytes = 64u << 20;
@@ -103,11 +106,14 @@ struct Config {
   std::chrono::milliseconds log_interval{10000};  // between status lines
 
   bool once = false;                // run: leave when all WAL up to now is applied
+  std::vector<std::string> only;    // load: indices; none: all of the file
+  bool again = false;               // load: also what is loaded
+  int rate = 0;                     // run, load: documents of loads per second; 0: no limit
   bool create = false;              // run -b: create what is missing before starting
   bool apply = false;               // bootstrap: execute the remedies
   bool yes = false;                 // teardown: do not ask
   bool offline = false;             // validate: without the database
-  std::vector<std::string> tables;  // introspect, as written
+  std::vector<std::string> tables;  // introspect, load: as written
   int depth = 2;                    // introspect: levels below the root
   bool skip_plugins = false;        // build documents without the plugins that the file names
   bool ask_password = false;        // --password: main prompts before connecting
@@ -138,7 +144,8 @@ base::Result<Invocation> ParseConfig(std::span<const std::string> arguments,
 // ELASTICSEARCH_URL or REDIS_URL is never visible to other users.)
 base::Result<Invocation> ConfigOfProcess(int argc, char** argv);
 
-// Overwrites the password of every URL in `argument`, in place and with the same length.
+// Overwrites the password of every URL in `argument`, and what follows its ?, in place and with the
+// same length.
 void HideSecrets(std::span<char> argument);
 
 // The default name of slot and pipeline: `<database>_<index>` in lower case, every byte outside of

@@ -22,6 +22,7 @@ Usage: pgsync-consumer [COMMAND] SCHEMA [OPTIONS]
 constexpr std::string_view kCommands = R"(
 Commands:
   run (default)               load what is missing, then follow the changes until stopped
+  load                        load what is missing (--only, --tables: a part of it; --again: all of it), then leave
   validate                    check SCHEMA against the database; with --offline only the file
   plan                        show tables, columns, replica identities, slot and index of every document
   bootstrap                   check server, slot and tables; print every remedy, or do it with --apply
@@ -36,14 +37,14 @@ Commands:
 )";
 
 constexpr std::string_view kFooter = R"(
-SCHEMA is a JSON file (docs/schema-reference.md); without it, the variable SCHEMA is used.
+SCHEMA is a JSON file or its URL (docs/schema-reference.md); without it, the variable SCHEMA or SCHEMA_URL is used.
 
 Environment (PGSync's names; also read from .env in the working directory; options win):
   PG_URL, or PG_HOST PG_PORT PG_USER PG_PASSWORD PG_SSLMODE PG_SSLROOTCERT      PostgreSQL
   ELASTICSEARCH_URL, or ELASTICSEARCH_SCHEME _HOST _PORT _USER _PASSWORD        target engine
   ELASTICSEARCH_API_KEY _BEARER_AUTH _CA_CERTS _VERIFY_CERTS _TIMEOUT …         its access and TLS
   REDIS_URL, or REDIS_SCHEME _HOST _PORT _DB _USER _AUTH                        queue; none set: memory:
-  NUM_WORKERS BLOCK_SIZE FILTER_CHUNK_SIZE LOG_INTERVAL …                       sizes and times
+  NUM_WORKERS BLOCK_SIZE QUERY_CHUNK_SIZE FILTER_CHUNK_SIZE LOG_INTERVAL …      sizes and times
 
 Exit status: 0 done, 1 failed, 2 wrong usage or schema, 3 refused: an operator must act (the message says what to type).
 )";
@@ -54,6 +55,7 @@ struct CommandWord {
 };
 constexpr std::array kCommandWords = std::to_array<CommandWord>({
     {"run", Command::kRun},
+    {"load", Command::kLoad},
     {"validate", Command::kValidate},
     {"plan", Command::kPlan},
     {"bootstrap", Command::kBootstrap},
@@ -71,7 +73,6 @@ struct OtherWord {
   std::string_view word, answer;
 };
 constexpr std::array kOtherWords = std::to_array<OtherWord>({
-    {"load", "is not supported yet; `run` loads what is missing"},
     {"es_mapping", "does not exist here: write the mapping in the schema file"},
     {"migrate_schema_v2", "does not exist here: version 1 schema files are not read"},
 });
@@ -81,19 +82,23 @@ const std::map<std::string, std::vector<Command>>& OptionCommands() {
   static const std::map<std::string, std::vector<Command>> commands = {
       {"--once", {Command::kRun}},
       {"--role", {Command::kRun}},
-      {"--workers", {Command::kRun}},
-      {"--spool-memory", {Command::kRun}},
-      {"--spool-dir", {Command::kRun}},
-      {"--wal-warn", {Command::kRun}},
-      {"--wal-limit", {Command::kRun}},
-      {"--on-lost-slot", {Command::kRun}},
-      {"--http", {Command::kRun}},
+      {"--workers", {Command::kRun, Command::kLoad}},
+      {"--rate", {Command::kRun, Command::kLoad}},
+      {"--only", {Command::kLoad}},
+      {"--tables", {Command::kLoad}},
+      {"--again", {Command::kLoad}},
+      {"--spool-memory", {Command::kRun, Command::kLoad}},
+      {"--spool-dir", {Command::kRun, Command::kLoad}},
+      {"--wal-warn", {Command::kRun, Command::kLoad}},
+      {"--wal-limit", {Command::kRun, Command::kLoad}},
+      {"--on-lost-slot", {Command::kRun, Command::kLoad}},
+      {"--http", {Command::kRun, Command::kLoad}},
       {"--daemon", {Command::kRun}},
       {"--wal", {Command::kRun}},
       {"--polling", {Command::kRun}},
       {"--producer", {Command::kRun}},
       {"--consumer", {Command::kRun}},
-      {"--bootstrap", {Command::kRun}},
+      {"--bootstrap", {Command::kRun, Command::kLoad}},
       {"--mode", {Command::kRun}},
       {"--analyze", {Command::kRun, Command::kValidate}},
       {"--offline", {Command::kValidate}},
@@ -177,13 +182,16 @@ void Define(CLI::App& app, Raw& raw) {
   app.add_option("-c,--config", raw.configs, "schema file (same as SCHEMA)")
       ->allow_extra_args(false)
       ->group(what);
+  app.add_option("--schema-url", to.schema_url, "http(s) URL of the schema file")
+      ->type_name("URL")
+      ->group(what);
   app.add_option("--target", to.target,
                  "http(s)://[USER:PASSWORD@]HOST[:PORT], sqlite:FILE, ndjson:FILE (- = standard "
                  "output) or null: (default: ELASTICSEARCH_URL, else http://localhost:9200)")
       ->type_name("URL")
       ->group(what);
   app.add_option("--queue", to.queue,
-                 "redis://[USER:PASSWORD@]HOST[:PORT][/DB] or memory: (default: REDIS_URL, "
+                 "redis[s]://[USER:PASSWORD@]HOST[:PORT][/DB] or memory: (default: REDIS_URL, "
                  "REDIS_HOST …, else memory:)")
       ->type_name("URL")
       ->group(what);
@@ -219,13 +227,36 @@ void Define(CLI::App& app, Raw& raw) {
       ->type_name("FILE")
       ->group(postgres);
 
-  const std::string run = "run";
+  const std::string load = "load";
+  app.add_option("--only", to.only, "only this index of SCHEMA; may be repeated")
+      ->type_name("INDEX")
+      ->group(load)
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->take_all();
+  app.add_option("--tables", to.tables,
+                 "only documents that use one of these tables, at any level: NAME or SCHEMA.NAME")
+      ->type_name("TABLE,…")
+      ->group(load)
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->take_all();
+  app.add_flag("--again", to.again,
+               "also what is loaded: all of these documents are written anew, in place")
+      ->group(load);
+
+  const std::string run = "run, load";
   app.add_flag("--once", to.once, "load if needed, apply all WAL up to now, leave")->group(run);
   app.add_flag("-b,--bootstrap", to.bootstrap,
                "create what is missing first; keeps position and index, safe at every start")
       ->group(run);
   app.add_option("-n,--workers", to.workers,
                  "threads that build documents (default: NUM_WORKERS, else 2)")
+      ->type_name("N")
+      ->group(run);
+  app.add_option("--rate", to.rate,
+                 "load at most N documents per second: spares the database and the target "
+                 "(default: as fast as they go)")
       ->type_name("N")
       ->group(run);
   app.add_option(
@@ -303,7 +334,6 @@ void Define(CLI::App& app, Raw& raw) {
   app.add_flag("--version", to.version, "print the version")->group(output);
 
   // Accepted because PGSync's users type them; not shown.
-  app.add_option("--schema-url", to.schema_url)->group("");
   app.add_option("--s3-schema-url", to.s3_schema_url)->group("");
   app.add_flag("-d,--daemon", raw.daemon)->group("");
   app.add_flag("-w,--wal", raw.wal)->group("");

@@ -36,7 +36,10 @@ struct Arguments {
   bool repair = false;
   DlqAction dlq = DlqAction::kList;
   std::optional<std::string> first, depth;
-  std::vector<std::string> tables;   // introspect
+  std::vector<std::string> tables;   // introspect, load
+  std::vector<std::string> only;     // load
+  bool again = false;                // load
+  std::optional<std::string> rate;   // run, load
   std::vector<std::string> notices;  // accepted for PGSync's sake, without effect
 };
 

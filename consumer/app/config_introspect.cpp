@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-#include "consumer/app/config_target.h"
+#include "consumer/app/url.h"
 
 namespace app {
 namespace {

@@ -26,6 +26,11 @@ base::Status ReadRole(const Arguments& arguments, Config* config) {
 
 base::Status ReadLimits(const Arguments& arguments, const Environment& environment,
                         Config* config) {
+  if (arguments.rate) {
+    auto rate = ParseInteger("--rate", *arguments.rate, 1, 1'000'000'000);
+    if (!rate) return std::move(rate).error();
+    config->rate = static_cast<int>(*rate);
+  }
   constexpr int64_t kMostMebibytes = 1 << 20;
   if (arguments.spool_memory) {
     auto memory = ParseInteger("--spool-memory", *arguments.spool_memory, 0, kMostMebibytes);

@@ -26,8 +26,7 @@ constexpr auto kRefuse = Treatment::kRefuse;
 
 constexpr std::array kRules = std::to_array<VariableRule>({
     {"SCHEMA", kUse, "", false},
-    {"SCHEMA_URL", kRefuse, "a schema cannot be read over http yet; download it and give its path",
-     true},
+    {"SCHEMA_URL", kUse, "", false},
     {"S3_SCHEMA_URL", kRefuse, "a schema cannot be read from S3 yet; download it and give its path",
      false},
     {"PG_URL", kUse, "", false},
@@ -115,7 +114,7 @@ constexpr std::array kRules = std::to_array<VariableRule>({
     {"ELASTICSEARCH_TIMEOUT", kUse, "", false},
     {"ELASTICSEARCH_RAISE_ON_ERROR", kWarn, "", false},
     {"ELASTICSEARCH_RAISE_ON_EXCEPTION", kWarn, "", false},
-    {"ELASTICSEARCH_IGNORE_STATUS", kWarn, "", true},
+    {"ELASTICSEARCH_IGNORE_STATUS", kUse, "", false},
     {"REDIS_URL", kUse, "", false},
     {"REDIS_SCHEME", kUse, "", false},
     {"REDIS_HOST", kUse, "", false},

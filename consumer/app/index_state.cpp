@@ -128,12 +128,10 @@ Result<Verdict> JudgeSchema(pg::Connection& connection, const schema::DocumentTr
   return verdict;
 }
 
-Result<std::vector<model::SyncState>> PrepareStates(pg::Connection& connection,
-                                                    sink::Target& target,
-                                                    const std::vector<schema::DocumentTree>& trees,
-                                                    const std::vector<std::string>& shapes,
-                                                    const Origin& origin, bool reload_lost,
-                                                    base::Logger& log) {
+Result<std::vector<model::SyncState>> PrepareStates(
+    pg::Connection& connection, sink::Target& target,
+    const std::vector<schema::DocumentTree>& trees, const std::vector<std::string>& shapes,
+    const Origin& origin, bool reload_lost, const std::vector<bool>& again, base::Logger& log) {
   // All are looked at before any is changed.
   std::vector<std::optional<model::SyncState>> stored;
   for (size_t i = 0; i < trees.size(); ++i) {
@@ -176,6 +174,9 @@ Result<std::vector<model::SyncState>> PrepareStates(pg::Connection& connection,
         *verdict = {Keep::kLoadAgain, true,
                     fmt::format("the changes from {} to {} are lost", base::ToString(state.applied),
                                 base::ToString(origin.confirmed))};
+      }
+      if (verdict->keep == Keep::kGoesOn && !again.empty() && again[i]) {
+        *verdict = {Keep::kLoadAgain, true, "asked for by --again"};
       }
       state.applied = std::max(state.applied, origin.confirmed);
       if (verdict->keep == Keep::kLoadAgain) {

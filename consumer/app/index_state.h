@@ -37,10 +37,11 @@ base::Result<Verdict> JudgeSchema(pg::Connection& connection, const schema::Docu
                                   const std::string& shapes, const model::SyncState& state);
 
 // The states of all indexes, one per tree, stored in the target where they are new. `reload_lost`:
-// an index that is older than its slot is loaded again in place, rather than refused.
+// an index that is older than its slot is loaded again in place, rather than refused. `again`:
+// which are loaded again in any case; empty: none.
 base::Result<std::vector<model::SyncState>> PrepareStates(
     pg::Connection& connection, sink::Target& target,
     const std::vector<schema::DocumentTree>& trees, const std::vector<std::string>& shapes,
-    const Origin& origin, bool reload_lost, base::Logger& log);
+    const Origin& origin, bool reload_lost, const std::vector<bool>& again, base::Logger& log);
 
 }  // namespace app

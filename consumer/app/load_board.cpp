@@ -7,9 +7,16 @@
 
 namespace app {
 
-LoadBoard::LoadBoard(const std::vector<model::LoadProgress>& stored) {
+using std::chrono::steady_clock;
+
+LoadBoard::LoadBoard(const std::vector<model::LoadProgress>& stored,
+                     const std::vector<bool>& wanted) {
   for (const model::LoadProgress& progress : stored) {
-    loads_.push_back({progress, progress::ChunkTracker(progress), {}});
+    Load& load = loads_.emplace_back();
+    load.progress = progress;
+    load.tracker = progress::ChunkTracker(progress);
+    load.wanted = wanted.empty() || wanted[loads_.size() - 1];
+    load.stored_chunks = load.tracker.DoneCount();
   }
 }
 
@@ -23,6 +30,8 @@ uint32_t LoadBoard::SetPlan(uint32_t document, const std::string& plan, uint32_t
     load.progress.plan = plan;
     load.progress.sweep_below = sweep_below;
     load.tracker = {};
+    load.stored_chunks = 0;
+    load.since.reset();
   }
   load.progress.chunks = chunks;
   // Beyond the first gap the numbers of the last cutting by key mean nothing to the next.
@@ -36,7 +45,19 @@ uint32_t LoadBoard::SetPlan(uint32_t document, const std::string& plan, uint32_t
 model::LoadProgress LoadBoard::StoredProgress(const Load& load) {
   model::LoadProgress progress = load.progress;
   load.tracker.Store(&progress);
+  if (load.since) {
+    progress.milliseconds += static_cast<uint64_t>(
+        std::chrono::duration_cast<std::chrono::milliseconds>(steady_clock::now() - *load.since)
+            .count());
+  }
   return progress;
+}
+
+void LoadBoard::SetExpected(uint32_t document, uint64_t documents) {
+  std::lock_guard lock(mutex_);
+  Load& load = loads_[document];
+  load.progress.expected = documents;
+  if (!load.since) load.since = steady_clock::now();
 }
 
 void LoadBoard::SetChunks(uint32_t document, uint32_t chunks) {
@@ -46,9 +67,12 @@ void LoadBoard::SetChunks(uint32_t document, uint32_t chunks) {
 
 void LoadBoard::SetComplete(uint32_t document, base::Lsn settled) {
   std::lock_guard lock(mutex_);
-  loads_[document].progress.complete = true;
-  loads_[document].progress.settled = settled;
-  loads_[document].progress.sweep_below = 0;
+  Load& load = loads_[document];
+  load.progress.milliseconds = StoredProgress(load).milliseconds;
+  load.since.reset();
+  load.progress.complete = true;
+  load.progress.settled = settled;
+  load.progress.sweep_below = 0;
   ++revision_;
 }
 
@@ -82,19 +106,60 @@ model::LoadProgress LoadBoard::Progress(uint32_t document) const {
   return StoredProgress(loads_[document]);
 }
 
-bool LoadBoard::AllComplete() const {
+bool LoadBoard::Wanted(uint32_t document) const {
   std::lock_guard lock(mutex_);
-  for (const Load& load : loads_) {
-    if (!load.progress.complete) return false;
-  }
-  return true;
+  return loads_[document].wanted;
+}
+
+bool LoadBoard::WantedComplete() const {
+  std::lock_guard lock(mutex_);
+  return std::all_of(loads_.begin(), loads_.end(),
+                     [](const Load& load) { return !load.wanted || load.progress.complete; });
+}
+
+bool LoadBoard::Settled(const Load& load, base::Lsn position) {
+  return load.progress.complete && load.progress.settled <= position;
+}
+
+bool LoadBoard::WantedSettled(base::Lsn position) const {
+  std::lock_guard lock(mutex_);
+  return std::all_of(loads_.begin(), loads_.end(),
+                     [&](const Load& load) { return !load.wanted || Settled(load, position); });
 }
 
 bool LoadBoard::AllSettled(base::Lsn position) const {
   std::lock_guard lock(mutex_);
-  return std::all_of(loads_.begin(), loads_.end(), [&](const Load& load) {
-    return load.progress.complete && load.progress.settled <= position;
-  });
+  return std::all_of(loads_.begin(), loads_.end(),
+                     [&](const Load& load) { return Settled(load, position); });
+}
+
+void LoadBoard::SetStored(uint32_t document, const model::LoadProgress& progress) {
+  {
+    std::lock_guard lock(mutex_);
+    Load& load = loads_[document];
+    if (load.progress.plan != progress.plan) return;
+    load.stored_chunks = progress.done_below + static_cast<uint32_t>(progress.done_above.size());
+  }
+  changed_.notify_all();
+}
+
+uint32_t LoadBoard::Unstored() const {
+  std::lock_guard lock(mutex_);
+  uint32_t unstored = 0;
+  for (const Load& load : loads_) {
+    unstored += load.tracker.DoneCount() - std::min(load.stored_chunks, load.tracker.DoneCount());
+  }
+  return unstored;
+}
+
+uint32_t LoadBoard::StoredChunks(uint32_t document) const {
+  std::lock_guard lock(mutex_);
+  return loads_[document].stored_chunks;
+}
+
+uint32_t LoadBoard::DoneChunks(uint32_t document) const {
+  std::lock_guard lock(mutex_);
+  return loads_[document].tracker.DoneCount();
 }
 
 uint64_t LoadBoard::Revision() const {

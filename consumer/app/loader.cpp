@@ -1,6 +1,8 @@
 #include "consumer/app/loader.h"
 
+#include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <optional>
 #include <span>
 #include <string>
@@ -8,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "consumer/assemble/table_statistics.h"
 #include "consumer/assemble/view_refresh.h"
 #include "consumer/base/backoff.h"
 #include "consumer/source/slot.h"
@@ -22,14 +25,43 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kPoll{20};
 
+// Chunks that are put and not stored as done: what a kill makes us do again. Some wait to be
+// stored, and every worker has one that it writes and two that it reads, and looks for the next.
+constexpr uint32_t kUnstoredChunks = 16;
+constexpr uint32_t kChunksOfWorker = 4;
+// Of workers in other processes the producer knows nothing.
+constexpr uint32_t kForeignWorkers = 64;
+
+uint32_t MostInFlight(const PipelineSettings& settings) {
+  const uint32_t workers =
+      settings.role == Role::kProducer ? kForeignWorkers : static_cast<uint32_t>(settings.workers);
+  return kUnstoredChunks + kChunksOfWorker * workers;
+}
+
+// The planner's estimate of the root's rows; 0: it has none.
+Result<uint64_t> ExpectedDocuments(pg::Connection& connection, const schema::DocumentTree& tree) {
+  const pg::Param name = schema::Quoted(tree.nodes[0].table);
+  auto rows = connection.Query(
+      "WITH RECURSIVE heap(oid) AS (SELECT to_regclass($1)::oid UNION ALL"
+      "  SELECT i.inhrelid FROM pg_inherits i JOIN heap h ON i.inhparent = h.oid)"
+      "SELECT coalesce(sum(c.reltuples) FILTER (WHERE c.reltuples > 0 AND c.relkind <> 'p'), 0)"
+      "::int8 FROM heap JOIN pg_class c ON c.oid = heap.oid",
+      std::span(&name, 1));
+  if (!rows) return std::move(rows).error().While("estimating the size of a table");
+  return static_cast<uint64_t>(std::atoll(std::string(rows->Cell(0, 0)).c_str()));
+}
+
 }  // namespace
 
 Loader::Loader(PipelineContext context, std::function<uint64_t()> generation)
-    : context_(std::move(context)), generation_(std::move(generation)) {}
+    : context_(std::move(context)),
+      generation_(std::move(generation)),
+      limit_(context_.settings.load_rate, std::chrono::steady_clock::now()) {}
 
 void Loader::Run() {
   base::Backoff backoff(milliseconds(100), milliseconds(10000));
   for (const schema::DocumentTree& tree : context_.trees) {
+    if (!context_.board.Wanted(tree.number)) continue;
     while (!context_.drain.Requested() && !context_.board.Progress(tree.number).complete) {
       Status loaded = LoadDocument(tree);
       if (loaded) continue;
@@ -55,6 +87,10 @@ Status Loader::LoadDocument(const schema::DocumentTree& tree) {
   auto connection = pg::Connection::Open(context_.settings.postgres, context_.settings.database);
   if (!connection) return connection.error();
 
+  // What is asked of this session cannot be asked in smaller pieces, whatever a role may be
+  // allowed.
+  if (auto lifted = connection->Query("SET statement_timeout = 0"); !lifted) return lifted.error();
+
   const auto views = assemble::RefreshedViews(std::span(&tree, 1));
   if (auto refreshed = assemble::Refresh(*connection, views); !refreshed) return refreshed;
 
@@ -71,13 +107,21 @@ Status Loader::LoadDocument(const schema::DocumentTree& tree) {
     }
   }
   if (!plan) {
-    auto made = assemble::LoadPlan::Make(*connection, tree, context_.settings.rows_per_chunk);
+    auto strategy =
+        assemble::ChooseStrategy(*connection, tree, StrategyLimitsOf(context_.settings));
+    if (!strategy) return strategy.error();
+    auto made = assemble::LoadPlan::Make(*connection, tree, strategy->rows_per_chunk);
     if (!made) return made.error();
     plan = std::move(*made);
   }
   const uint32_t cut =
       context_.board.SetPlan(tree.number, plan->ToText(), plan->Chunks(), plan->ByKey());
+  auto expected = ExpectedDocuments(*connection, tree);
+  if (!expected) return expected.error();
+  context_.board.SetExpected(tree.number, *expected);
   const auto progress = context_.board.Progress(tree.number);
+  begun_with_ = context_.board.DoneChunks(tree.number);
+  put_ = 0;
   context_.log.Info(
       "load",
       fmt::format(
@@ -147,12 +191,32 @@ Status Loader::PutKeys(pg::Connection& connection, const schema::DocumentTree& t
   return {};
 }
 
+bool Loader::MayPut(uint32_t document) {
+  const uint32_t stored = context_.board.StoredChunks(document);
+  const uint32_t in_flight = begun_with_ + put_ - std::min(stored, begun_with_ + put_);
+  if (in_flight >= MostInFlight(context_.settings)) return false;
+  const model::LoadProgress progress = context_.board.Progress(document);
+  const uint32_t done = context_.board.DoneChunks(document);
+  // What the chunks had so far; before the first one is done, what the plan aims at.
+  const double documents = done > 0 ? static_cast<double>(progress.documents) / done
+                                    : static_cast<double>(RowsPerChunk(context_.settings));
+  return limit_.TryTake(documents, std::chrono::steady_clock::now());
+}
+
 Result<bool> Loader::Put(const model::LoadRange& range, uint64_t generation) {
   model::Batch batch;
   batch.ranges.push_back(range);
+  bool may_put = false;
   while (!context_.drain.Requested() && generation_() == generation) {
+    if (!may_put && !(may_put = MayPut(range.document))) {
+      context_.drain.WaitFor(kPoll);
+      continue;
+    }
     auto added = context_.producer.TryAdd(queue::Lane::kLoad, batch);
-    if (added && *added) return true;
+    if (added && *added) {
+      ++put_;
+      return true;
+    }
     // kReconnect: the stream's thread opens the queue again, and that changes the generation.
     if (!added && added.error().kind != ErrorKind::kRetry &&
         added.error().kind != ErrorKind::kReconnect) {

@@ -10,6 +10,7 @@
 #include "consumer/app/pipeline.h"
 #include "consumer/assemble/load_plan.h"
 #include "consumer/base/result.h"
+#include "consumer/progress/rate_limit.h"
 
 namespace app {
 
@@ -30,9 +31,15 @@ class Loader {
                        const assemble::LoadPlan& plan, uint32_t cut, uint64_t generation);
   // False when the queue was opened anew or drain was requested meanwhile: nothing was added.
   base::Result<bool> Put(const model::LoadRange& range, uint64_t generation);
+  // Whether one more chunk may be begun: not too many would have to be done again after a kill,
+  // and the rate allows it, which then counts it.
+  bool MayPut(uint32_t document);
 
   PipelineContext context_;
   std::function<uint64_t()> generation_;
+  progress::RateLimit limit_;
+  // Of the present try: chunks that were done before it, and those that it put into the queue.
+  uint32_t begun_with_ = 0, put_ = 0;
 };
 
 }  // namespace app

@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "consumer/app/loader.h"
+#include "consumer/app/status_line.h"
 #include "consumer/app/stream_producer.h"
 #include "consumer/app/thread_crew.h"
 #include "consumer/app/worker.h"
@@ -30,6 +31,9 @@ using std::chrono::steady_clock;
 
 constexpr milliseconds kTick{50};
 constexpr milliseconds kOpenPoll{5};
+// Chunks of a load that are done and not stored yet: from here on they are stored at once.
+constexpr uint32_t kMostUnstored = 8;
+
 // Engines that are not told versions keep what came last. Only one worker, that has one bulk under
 // way, writes last what was read last.
 int WorkersFor(const std::vector<schema::DocumentTree>& trees, int wanted) {
@@ -72,6 +76,7 @@ class Recorder {
         return std::move(status).error().While("recording the position in index " +
                                                context_.trees[i].index);
       }
+      context_.board.SetStored(static_cast<uint32_t>(i), states_[i].load);
       PGSYNC_CRASH_POINT("state");
     }
     recorded_ = std::max(recorded_, *low);
@@ -88,71 +93,6 @@ class Recorder {
   Lsn recorded_;
   uint64_t revision_ = 0;
   steady_clock::time_point last_{};
-};
-
-std::string LoadText(const PipelineContext& context) {
-  std::string text;
-  for (const schema::DocumentTree& tree : context.trees) {
-    const model::LoadProgress load = context.board.Progress(tree.number);
-    if (load.complete) continue;
-    const size_t done = load.done_below + load.done_above.size();
-    const bool known = load.chunks > 0 && load.chunks != UINT32_MAX;
-    text += fmt::format("; load of {}: {} documents{}", tree.index, load.documents,
-                        known ? fmt::format(", {} %", 100 * done / load.chunks) : "");
-  }
-  return text;
-}
-
-class StatusLine {
- public:
-  explicit StatusLine(PipelineContext context)
-      : context_(std::move(context)),
-        documents_(context_.metrics.counter("pgsync_build_documents_total",
-                                            "documents and deletions built")),
-        changes_(context_.metrics.counter("pgsync_stream_changes_total", "row changes received")),
-        lag_(context_.metrics.gauge("pgsync_unrecorded_bytes",
-                                    "WAL received and not yet recorded in the target")),
-        queued_(context_.metrics.gauge("pgsync_queue_bytes", "bytes waiting in the queue")) {}
-
-  void Update(Lsn received, Lsn recorded) {
-    const auto now = steady_clock::now();
-    const uint64_t lag = received > recorded ? received.value - recorded.value : 0;
-    lag_.Set(static_cast<int64_t>(lag));
-    if (now - last_ < context_.settings.log_interval) return;
-    if (auto depth = context_.producer.DepthOf(queue::Lane::kStream)) {
-      queued_.Set(static_cast<int64_t>(depth->bytes));
-    }
-    const double seconds = std::chrono::duration<double>(now - last_).count();
-    const uint64_t documents = documents_.Value(), changes = changes_.Value();
-    // An idle daemon is silent.
-    if (documents != last_documents_ || changes != last_changes_) {
-      context_.log.Info(
-          "status",
-          fmt::format(
-              "applied {}, {} bytes behind, queue {} bytes, {:.0f} changes/s, {:.0f} documents/s{}",
-              base::ToString(recorded), lag, queued_.Value(),
-              static_cast<double>(changes - last_changes_) / seconds,
-              static_cast<double>(documents - last_documents_) / seconds, LoadText(context_)));
-    }
-    last_ = now;
-    last_documents_ = documents;
-    last_changes_ = changes;
-  }
-
-  // Of this process, so of all its pipelines.
-  std::string Totals() const {
-    return fmt::format("{} changes received and {} documents built since the start",
-                       changes_.Value(), documents_.Value());
-  }
-
- private:
-  PipelineContext context_;
-  base::Counter& documents_;
-  base::Counter& changes_;
-  base::Gauge& lag_;
-  base::Gauge& queued_;
-  steady_clock::time_point last_ = steady_clock::now();
-  uint64_t last_documents_ = 0, last_changes_ = 0;
 };
 
 // What workers of other processes have loaded. A queue that is gone says so elsewhere, too.
@@ -183,7 +123,7 @@ Status RunPipeline(const PipelineSettings& settings, const std::vector<schema::D
 
   std::vector<model::LoadProgress> loads;
   for (const model::SyncState& state : states) loads.push_back(state.load);
-  LoadBoard board(loads);
+  LoadBoard board(loads, settings.load_documents);
   BuildFence fence(settings.role == Role::kProducer ? kOtherProcesses : std::chrono::seconds(0));
   FirstError first_error(drain);
   const std::unique_ptr<queue::Producer> producer = queue.NewProducer();
@@ -221,7 +161,7 @@ Status RunPipeline(const PipelineSettings& settings, const std::vector<schema::D
   });
   Crew stream_crew, crew;
   stream_crew.Start([&] { stream.Run(); });
-  if (!board.AllComplete()) crew.Start([&] { loader.Run(); });
+  if (!board.WantedComplete()) crew.Start([&] { loader.Run(); });
   for (auto& worker : workers) {
     // Before the queue was opened nobody has looked whether what it holds from before is ours.
     crew.Start([&] {
@@ -236,8 +176,9 @@ Status RunPipeline(const PipelineSettings& settings, const std::vector<schema::D
   bool warned = false;
   while (!drain.WaitFor(kTick)) {
     if (settings.role == Role::kProducer) TakeReports(*producer, &board);
-    const bool loaded = board.AllComplete();
-    if (Status recorded = recorder.Record(settings.once && loaded); !recorded) {
+    const bool ends = settings.once || settings.load_only;
+    const bool at_once = (ends && board.WantedComplete()) || board.Unstored() >= kMostUnstored;
+    if (Status recorded = recorder.Record(at_once); !recorded) {
       const ErrorKind kind = recorded.error().kind;
       if (kind != ErrorKind::kRetry && kind != ErrorKind::kReconnect) {
         first_error.Set(std::move(recorded).error());
@@ -252,8 +193,8 @@ Status RunPipeline(const PipelineSettings& settings, const std::vector<schema::D
     status_line.Update(stream.Received(), recorder.recorded());
     // Not before the slot is known to be ours: the position may be another daemon's work.
     const bool streaming = stream.Generation() > 0;
-    const bool settled = board.AllSettled(recorder.recorded());
-    if (settings.once && settled && streaming && recorder.recorded() >= once_target) {
+    const bool settled = board.WantedSettled(recorder.recorded());
+    if (ends && settled && streaming && recorder.recorded() >= once_target) {
       drain.Request();
     }
   }

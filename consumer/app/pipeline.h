@@ -10,6 +10,7 @@
 // target itself has recorded that position (design D1, D6).
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -22,6 +23,7 @@
 #include "consumer/app/developer.h"
 #include "consumer/app/load_board.h"
 #include "consumer/app/role.h"
+#include "consumer/assemble/load_strategy.h"
 #include "consumer/base/log.h"
 #include "consumer/base/lsn.h"
 #include "consumer/base/metrics.h"
@@ -36,6 +38,8 @@
 
 namespace app {
 
+class LiveLine;
+
 // As long as a build of another process may still be written after it was read, and some more.
 inline constexpr std::chrono::seconds kOtherProcesses{35};
 
@@ -46,12 +50,19 @@ struct PipelineSettings {
   std::string slot;
   std::string work_mem;
   int workers = 2;
+  uint32_t rows_per_fetch = 0;     // of one level, at most; 0 = as memory allows
   uint32_t rows_per_chunk = 5000;  // of the load
   uint32_t keys_per_chunk = 5000;  // roots built in one snapshot
   size_t bulk_bytes = 5u << 20;
   spool::Limits spool;
   DeveloperSettings developer;
   bool once = false;
+  // Ends when what is wanted is loaded and settled: everything that its documents may have missed
+  // meanwhile was applied.
+  bool load_only = false;
+  std::vector<bool> load_documents;  // which of the trees are loaded if they are not; empty: all
+  double load_rate = 0;              // documents per second of all loads together; 0: no limit
+  LiveLine* live = nullptr;          // on a terminal: where the loads' progress is shown
   std::chrono::milliseconds log_interval{10000};
   // Set when the drain is there to begin again: then a process that has to be ended by force has
   // failed.
@@ -59,6 +70,19 @@ struct PipelineSettings {
   // Is set when the pipeline fails because another daemon streams the slot by now.
   std::atomic<bool>* slot_taken = nullptr;
 };
+
+// Of a plan that is made now: with a limit of the rate no more than one second allows, so that it
+// comes in small portions.
+inline uint32_t RowsPerChunk(const PipelineSettings& settings) {
+  if (settings.load_rate <= 0) return settings.rows_per_chunk;
+  return static_cast<uint32_t>(
+      std::clamp(settings.load_rate, 1.0, static_cast<double>(settings.rows_per_chunk)));
+}
+
+// How the documents of a load are to be read, by all workers.
+inline assemble::StrategyLimits StrategyLimitsOf(const PipelineSettings& settings) {
+  return {RowsPerChunk(settings), assemble::ScannedChunkBytes(settings.workers)};
+}
 
 // What every thread of the pipeline works with. All of it outlives the threads.
 struct PipelineContext {

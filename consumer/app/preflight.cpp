@@ -21,6 +21,8 @@ void CheckIdentities(const PreflightInput& input, Checks* checks);
 base::Status CheckPartitions(pg::Connection& connection, const PreflightInput& input,
                              Checks* checks);
 void CheckViews(const std::string& role, const PreflightInput& input, Checks* checks);
+base::Status CheckRowSecurity(pg::Connection& connection, const std::string& role,
+                              const PreflightInput& input, Checks* checks);
 void CheckIndexes(const PreflightInput& input, Checks* checks);
 std::string Joined(const std::vector<std::string>& columns);
 
@@ -85,11 +87,34 @@ base::Result<Checks> Preflight(pg::Connection& connection, const PreflightInput&
     return std::move(status).error();
   }
   CheckViews(server->role, input, &checks);
+  if (auto status = CheckRowSecurity(connection, server->role, input, &checks); !status) {
+    return std::move(status).error();
+  }
   CheckIndexes(input, &checks);
   return checks;
 }
 
-base::Status CheckBeforeRun(pg::Connection& connection, const PreflightInput& input) {
+base::Result<Checks> CheckServerAndTables(pg::Connection& connection, const PreflightInput& input) {
+  Checks checks;
+  auto server = ReadServer(connection);
+  if (!server) return std::move(server).error();
+  auto slot = source::InspectSlot(connection, input.slot);
+  if (!slot) return std::move(slot).error();
+  CheckServer(*server, slot->has_value(), &checks);
+  CheckPrivileges(server->role, input, &checks);
+  CheckIdentities(input, &checks);
+  if (auto status = CheckPartitions(connection, input, &checks); !status) {
+    return std::move(status).error();
+  }
+  CheckViews(server->role, input, &checks);
+  if (auto status = CheckRowSecurity(connection, server->role, input, &checks); !status) {
+    return std::move(status).error();
+  }
+  return checks;
+}
+
+base::Status CheckBeforeRun(pg::Connection& connection, const PreflightInput& input,
+                            base::Logger& log) {
   Checks checks;
   auto server = ReadServer(connection);
   if (!server) return std::move(server).error();
@@ -101,6 +126,13 @@ base::Status CheckBeforeRun(pg::Connection& connection, const PreflightInput& in
   CheckIdentities(input, &checks);
   if (auto status = CheckPartitions(connection, input, &checks); !status) return status;
   CheckViews(server->role, input, &checks);
+  const size_t before = checks.size();
+  if (auto status = CheckRowSecurity(connection, server->role, input, &checks); !status) {
+    return status;
+  }
+  for (size_t i = before; i < checks.size(); ++i) {
+    log.Warning("run", fmt::format("{}; to have all: {}", checks[i].what, checks[i].remedy));
+  }
   std::vector<std::string> paragraphs;
   for (const CheckResult& check : checks) {
     if (check.level != CheckLevel::kError) continue;
@@ -247,6 +279,35 @@ void CheckViews(const std::string& role, const PreflightInput& input, Checks* ch
          {},
          false});
   }
+}
+
+// Documents of what a role may see can be meant; then nobody has to do anything. But rows that are
+// missing for want of a right would look just the same.
+base::Status CheckRowSecurity(pg::Connection& connection, const std::string& role,
+                              const PreflightInput& input, Checks* checks) {
+  std::vector<std::string> oids;
+  for (const schema::TableUse& use : schema::TablesUsed(input.trees)) {
+    const schema::CatalogTable* table = input.catalog.Find(use.table);
+    if (table != nullptr) oids.push_back(std::to_string(table->oid));
+  }
+  const pg::Param list = pg::ArrayLiteral(oids);
+  auto rows = connection.Query(
+      "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+      "WHERE c.oid = ANY ($1::oid[]) AND row_security_active(c.oid) ORDER BY 1, 2",
+      {&list, 1});
+  if (!rows) return std::move(rows).error();
+  for (int row = 0; row < rows->size(); ++row) {
+    const schema::TableName table{std::string(rows->Cell(row, 0)), std::string(rows->Cell(row, 1))};
+    checks->push_back(
+        {CheckLevel::kWarning,
+         fmt::format("{}: row level security: documents hold only the rows that its policies show "
+                     "to role \"{}\"",
+                     schema::ToString(table), role),
+         fmt::format("ALTER ROLE {} BYPASSRLS; (as a superuser)", schema::QuotedIdentifier(role)),
+         {},
+         false});
+  }
+  return {};
 }
 
 void CheckIndexes(const PreflightInput& input, Checks* checks) {

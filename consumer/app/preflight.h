@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "consumer/base/log.h"
 #include "consumer/base/result.h"
 #include "consumer/pg/connection.h"
 #include "consumer/schema/catalog.h"
@@ -48,9 +49,15 @@ struct PreflightInput {
 base::Result<std::vector<CheckResult>> Preflight(pg::Connection& connection,
                                                  const PreflightInput& input);
 
+// For `validate`: the checks that need neither the slot nor a connection of another kind; input's
+// open_replication is not called.
+base::Result<std::vector<CheckResult>> CheckServerAndTables(pg::Connection& connection,
+                                                            const PreflightInput& input);
+
 // For `run`: the checks without which data would be lost or missing. kRefused names table, column
-// and statement, or slot and command, one paragraph each.
-base::Status CheckBeforeRun(pg::Connection& connection, const PreflightInput& input);
+// and statement, or slot and command, one paragraph each. What only may be meant so is logged.
+base::Status CheckBeforeRun(pg::Connection& connection, const PreflightInput& input,
+                            base::Logger& log);
 
 // The entries of the setting output_plugin_libraries as the server reads it: blanks ignored, double
 // quotes removed.

@@ -1,5 +1,6 @@
 #include "consumer/app/rewriter.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -18,6 +19,7 @@ assemble::BuilderSettings BuilderSettingsOf(const Config& config, const Resolved
   settings.reader.postgres = config.postgres;
   settings.reader.database = schema.database;
   settings.reader.work_mem = config.work_mem;
+  if (config.query_chunk_size > 0) settings.reader.most_rows = config.query_chunk_size;
   return settings;
 }
 

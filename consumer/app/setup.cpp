@@ -19,7 +19,19 @@ using base::Result;
 
 constexpr int kTriesToResolve = 10;
 
-Result<schema::SchemaFile> ReadSchemaFile(const Config& config) {
+base::Status FetchSchema(Config* config) {
+  if (!config->schema_download) return {};
+  auto text = sink::Download(*config->schema_download);
+  if (!text) {
+    return std::move(text).error().While(
+        fmt::format("cannot read the schema file {}", config->schema_path));
+  }
+  config->schema_text = std::move(*text);
+  return {};
+}
+
+Result<std::string> SchemaText(const Config& config) {
+  if (config.schema_text) return *config.schema_text;
   const std::string& path = config.schema_path;
   std::ifstream file(path, std::ios::binary);
   std::string text;
@@ -28,12 +40,19 @@ Result<schema::SchemaFile> ReadSchemaFile(const Config& config) {
     return base::Usage(
         fmt::format("cannot read the schema file \"{}\": {}", path, std::strerror(errno)));
   }
+  return text;
+}
+
+Result<schema::SchemaFile> ReadSchemaFile(const Config& config) {
+  const std::string& path = config.schema_path;
+  auto text = SchemaText(config);
+  if (!text) return std::move(text).error();
   const auto environment = [](const std::string& name) -> std::optional<std::string> {
     const char* value = std::getenv(name.c_str());
     return value ? std::optional<std::string>(value) : std::nullopt;
   };
   const size_t slash = path.rfind('/');
-  return schema::Parse(text, slash == std::string::npos ? path : path.substr(slash + 1),
+  return schema::Parse(*text, slash == std::string::npos ? path : path.substr(slash + 1),
                        environment,
                        {.skip_plugins = config.skip_plugins, .offline = config.offline});
 }

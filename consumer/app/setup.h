@@ -19,6 +19,10 @@
 
 namespace app {
 
+// Downloads the schema file if it is an URL: once, so that what a running daemon looks at again is
+// what it started with.
+base::Status FetchSchema(Config* config);
+
 // Reads and checks the file without a database. kUsage when it cannot be read; findings are the
 // caller's to look at.
 base::Result<schema::SchemaFile> ReadSchemaFile(const Config& config);

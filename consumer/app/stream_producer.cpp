@@ -100,7 +100,8 @@ Status StreamProducer::Session() {
         fmt::format("the replication slot \"{}\" is gone; changes since it was dropped are lost to "
                     "it. Run `pgsync-consumer "
                     "teardown SCHEMA`, then `pgsync-consumer bootstrap --apply SCHEMA` and start "
-                    "again: everything is loaded anew",
+                    "again: everything is loaded anew; or start with --on-lost-slot reload, which "
+                    "does it in place",
                     context_.settings.slot));
   }
   auto connection =

@@ -30,9 +30,10 @@ std::string ForShell(std::string_view word) {
 
 // Does `text` end with a command's word, options like --apply behind it set aside?
 bool EndsWithCommand(std::string_view text) {
-  constexpr std::array kCommands = {Command::kRun,       Command::kValidate, Command::kPlan,
-                                    Command::kBootstrap, Command::kTeardown, Command::kPreview,
-                                    Command::kStatus,    Command::kVerify,   Command::kResync};
+  constexpr std::array kCommands = {Command::kRun,     Command::kLoad,      Command::kValidate,
+                                    Command::kPlan,    Command::kBootstrap, Command::kTeardown,
+                                    Command::kPreview, Command::kStatus,    Command::kVerify,
+                                    Command::kResync};
   size_t space = text.rfind(' ');
   while (space != std::string_view::npos && text.substr(space + 1).starts_with("--")) {
     text = text.substr(0, space);

@@ -9,6 +9,7 @@
 
 #include "consumer/assemble/document_lookup.h"
 #include "consumer/assemble/load_plan.h"
+#include "consumer/assemble/table_statistics.h"
 #include "consumer/assemble/view_refresh.h"
 #include "consumer/base/backoff.h"
 #include "consumer/base/crash_point.h"
@@ -37,8 +38,10 @@ assemble::BuilderSettings BuilderSettingsOf(const PipelineSettings& settings) {
   made.reader.postgres = settings.postgres;
   made.reader.database = settings.database;
   made.reader.work_mem = settings.work_mem;
+  if (settings.rows_per_fetch > 0) made.reader.most_rows = settings.rows_per_fetch;
   made.keys_per_chunk = settings.keys_per_chunk;
   made.bulk_bytes = settings.bulk_bytes;
+  made.strategy = StrategyLimitsOf(settings);
   made.roots.directory = settings.spool.directory;
   made.climb_keys = settings.developer.climb_keys;
   return made;
@@ -298,7 +301,9 @@ Status Worker::RebuildAll(const model::Rebuild& rebuild, std::span<const uint32_
   // After the refresh: until then others build from what the view held before.
   auto version = builder_.VersionNow(xids);
   if (!version) return version.error();
-  auto plan = assemble::LoadPlan::Make(*connection, tree, context_.settings.rows_per_chunk);
+  auto strategy = assemble::ChooseStrategy(*connection, tree, StrategyLimitsOf(context_.settings));
+  if (!strategy) return strategy.error();
+  auto plan = assemble::LoadPlan::Make(*connection, tree, strategy->rows_per_chunk);
   if (!plan) return plan.error();
   context_.log.Info("worker",
                     fmt::format("index {}: a table was truncated, building {} documents anew",

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "consumer/assemble/read_transaction.h"
+#include "consumer/assemble/table_statistics.h"
 
 namespace assemble {
 namespace {
@@ -19,12 +20,22 @@ using schema::Node;
 constexpr int kTriesOfAChunk = 5;
 constexpr uint32_t kFirstKeys = 500;  // nobody knows yet how large the documents are
 constexpr uint32_t kSlicedKeys = 1000;
+// Passes over a table take their time, however small the piece is.
+constexpr std::chrono::milliseconds kLongScan{15000}, kShortScan{5000};
+
+// Roots are rows, too; a piece of more of them than may be read would be read twice.
+BuilderSettings Bounded(BuilderSettings settings) {
+  const uint32_t most_rows = settings.reader.most_rows;
+  settings.keys_per_chunk = std::min(settings.keys_per_chunk, most_rows);
+  settings.climb_keys = std::min<size_t>(settings.climb_keys, most_rows);
+  return settings;
+}
 
 }  // namespace
 
 Builder::Builder(BuilderSettings settings, const std::vector<DocumentTree>& trees,
                  const base::StopSignal& stop, base::Logger& log, base::Metrics& metrics)
-    : settings_(std::move(settings)),
+    : settings_(Bounded(std::move(settings))),
       trees_(trees),
       stop_(stop),
       log_(log),
@@ -37,6 +48,7 @@ Builder::Builder(BuilderSettings settings, const std::vector<DocumentTree>& tree
   for (int i = 0; i < std::max(1, settings_.connections); ++i) {
     readers_.push_back(std::make_unique<ChunkReader>(settings_.reader, stop, log, metrics));
   }
+  strategies_.resize(trees_.size());
   for (const DocumentTree& tree : trees_) statements_.push_back(MakeStatements(tree));
   for (size_t i = 0; i < trees_.size(); ++i) writers_.emplace_back(trees_[i], statements_[i]);
 }
@@ -61,16 +73,41 @@ Status Builder::BuildRoots(const DocumentTree& tree, Touched::Part* part,
     return Piece{begin, end, ArrayParams(*keys)};
   };
   const auto done = [&](const Piece& piece) { part->done = piece.end; };
+  auto strategy = StrategyOf(tree);
+  if (!strategy) return strategy.error();
+  const auto unreadable = [&](const Piece& piece, const std::string& why) -> Status {
+    auto keys = part->roots.Keys(piece.begin, piece.begin + 1);
+    if (!keys) return keys.error();
+    std::vector<std::optional<std::string>> key;
+    for (const auto& column : *keys) key.push_back(column.front());
+    return EmitUnreadable(tree, key, xids, why, emit);
+  };
   // A fan-out must not begin from its start because one of its pieces failed.
   const Pieces pieces{tree,
+                      *(*strategy)->choice,
                       statements_[tree.number].root_by_key,
                       cut,
                       done,
                       pause ? sliced_pace_ : keys_pace_,
                       true,
                       kTriesOfAChunk,
-                      pause};
+                      pause,
+                      {},
+                      unreadable};
   return BuildPieces(pieces, part->done, part->roots.size(), xids, emit);
+}
+
+Result<Builder::Strategy*> Builder::StrategyOf(const DocumentTree& tree, uint32_t cut) {
+  Strategy& strategy = strategies_[tree.number];
+  if (strategy.choice && (cut == 0 || cut == strategy.cut)) return &strategy;
+  const Status chosen = readers_.front()->With([&](pg::Connection& connection) -> Status {
+    auto choice = ChooseStrategy(connection, tree, settings_.strategy);
+    if (!choice) return std::move(choice).error().While("index " + tree.index);
+    strategy = {std::move(*choice), cut, {}};
+    return {};
+  });
+  if (!chosen) return chosen.error();
+  return &strategy;
 }
 
 Status Builder::BuildRanges(model::LoadRange* range, std::span<const uint32_t> xids,
@@ -85,10 +122,19 @@ Status Builder::BuildRanges(model::LoadRange* range, std::span<const uint32_t> x
   std::vector<pg::Param> params;
   params.insert(params.end(), range->after_key.begin(), range->after_key.end());
   params.insert(params.end(), range->through_key.begin(), range->through_key.end());
+  auto strategy = StrategyOf(tree, range->cut);
+  if (!strategy) return strategy.error();
   const NodeStatement& statement =
       statements_[tree.number]
           .root_by_key_range[!range->after_key.empty()][!range->through_key.empty()];
-  if (auto status = BuildChunk(tree, statement, params, xids, emit); !status) return status;
+  Status status = BuildChunk(tree, *(*strategy)->choice, statement, params, xids, emit);
+  if (!status && status.error().kind == base::ErrorKind::kRejectDocument) {
+    status = BuildRootsById(tree,
+                            statements_[tree.number].ids_by_key_range[!range->after_key.empty()]
+                                                                     [!range->through_key.empty()],
+                            params, xids, emit);
+  }
+  if (!status) return status;
   finished(*range);
   return {};
 }
@@ -110,12 +156,25 @@ Status Builder::BuildPages(const DocumentTree& tree, model::LoadRange* range,
     finished(*range);
     return {};
   }
+  const auto of_heap = [&](std::string sql) {
+    return sql.replace(sql.find(kHeapMark), std::string(kHeapMark).size(), heap);
+  };
   NodeStatement statement = statements_[tree.number].root_by_pages;
-  statement.sql.replace(statement.sql.find(kHeapMark), std::string(kHeapMark).size(), heap);
+  statement.sql = of_heap(statement.sql);
 
-  if (!pages_pace_) {
+  auto strategy = StrategyOf(tree, range->cut);
+  if (!strategy) return strategy.error();
+  const LoadStrategy& choice = *(*strategy)->choice;
+  std::optional<Pace>& pace = (*strategy)->pages_pace;
+  if (!pace) {
     const uint32_t pages = std::max(1u, range->end_page - range->first_page);
-    pages_pace_.emplace(std::max(1u, pages / 16), 1, pages);
+    if (choice.scans) {
+      const double part = static_cast<double>(choice.rows_at_first) / choice.rows_per_chunk;
+      pace.emplace(static_cast<uint32_t>(pages * part), 1, pages,
+                   Pace::Limits{kLongScan, kShortScan, settings_.strategy.chunk_bytes});
+    } else {
+      pace.emplace(std::max(1u, pages / 16), 1, pages);
+    }
   }
   // The pages of all ranges, counted through.
   struct Part {
@@ -150,7 +209,11 @@ Status Builder::BuildPages(const DocumentTree& tree, model::LoadRange* range,
     model::LoadRange* next = more ? more() : nullptr;
     return next == nullptr ? end : add(next, end);
   };
-  const Pieces pieces{tree, statement, cut, done, *pages_pace_, false, 0, {}, extend};
+  const auto unreadable = [&](const Piece& piece, const std::string&) {
+    return BuildRootsById(tree, of_heap(statements_[tree.number].ids_by_pages), piece.params, xids,
+                          emit);
+  };
+  const Pieces pieces{tree, choice, statement, cut, done, *pace, false, 0, {}, extend, unreadable};
   return BuildPieces(pieces, 0, add(range, 0), xids, emit);
 }
 

@@ -21,6 +21,7 @@
 
 #include "consumer/assemble/chunk_reader.h"
 #include "consumer/assemble/document_writer.h"
+#include "consumer/assemble/load_strategy.h"
 #include "consumer/assemble/pace.h"
 #include "consumer/assemble/root_list.h"
 #include "consumer/assemble/statements.h"
@@ -40,7 +41,8 @@ struct BuilderSettings {
   int connections = 2;             // chunks that are read at the same time
   uint32_t keys_per_chunk = 5000;  // at most: roots read in one snapshot
   size_t bulk_bytes = 5u << 20;    // a request is handed over when its body has reached this
-  RootListLimits roots;            // per document of the schema file and Touched
+  StrategyLimits strategy;
+  RootListLimits roots;  // per document of the schema file and Touched
   // Up to this many roots of one entry point are read together, and up to this many of one document
   // are compared with each other, to build each once.
   size_t climb_keys = 20'000;
@@ -84,9 +86,10 @@ class Builder {
   base::Result<Touched> Resolve(std::vector<model::Touch> touches, std::span<const uint32_t> xids,
                                 std::vector<KnownRoot> known = {});
 
-  // Builds what is left of `touched`, from snapshots that show all of `xids`. An error of `emit`
-  // ends it. With `pause` it returns early once that says true, with the rest left. kRetry,
-  // kReconnect: call again with the same arguments; what was done stays done.
+  // Builds what is left of `touched`, from snapshots that show all of `xids`. A document of which
+  // the server cannot give all rows comes as `unmade`. An error of `emit` ends it. With `pause` it
+  // returns early once that says true, with the rest left. kRetry, kReconnect: call again with the
+  // same arguments; what was done stays done.
   base::Status Build(Touched* touched, std::span<const uint32_t> xids, const Emit& emit,
                      const std::function<bool()>& pause = {});
 
@@ -125,6 +128,7 @@ class Builder {
   struct Reading;
   struct Pieces {
     const schema::DocumentTree& tree;
+    const LoadStrategy& strategy;
     const NodeStatement& root;
     std::function<base::Result<Piece>(size_t begin, size_t end)> cut;
     std::function<void(const Piece&)> done;
@@ -134,6 +138,15 @@ class Builder {
     const std::function<bool()>& pause;  // asked after each piece; true: enough for now
     // Asked when everything up to `end` is being read: where the end is now.
     std::function<size_t(size_t end)> extend = {};
+    // A piece of size 1 has a row that the server cannot give; `why` is for the dead letter.
+    std::function<base::Status(const Piece& piece, const std::string& why)> unreadable = {};
+  };
+
+  // How a document is read, of which load: the tables of another one may have grown.
+  struct Strategy {
+    std::optional<LoadStrategy> choice;
+    uint32_t cut = 0;
+    std::optional<Pace> pages_pace;  // known with the first range
   };
 
   static std::vector<pg::Param> ParamsOf(const std::vector<model::Touch>& touches, Run run);
@@ -148,14 +161,31 @@ class Builder {
                           const std::function<bool()>& pause);
   base::Status BuildPieces(const Pieces& pieces, size_t begin, size_t end,
                            std::span<const uint32_t> xids, const Emit& emit);
+  base::Status BuildChunk(const schema::DocumentTree& tree, const LoadStrategy& strategy,
+                          const NodeStatement& root, std::span<const pg::Param> params,
+                          std::span<const uint32_t> xids, const Emit& emit);
   base::Status BuildChunk(const schema::DocumentTree& tree, const NodeStatement& root,
                           std::span<const pg::Param> params, std::span<const uint32_t> xids,
                           const Emit& emit);
+  // Of a document of which the server cannot give all rows.
+  base::Status EmitUnreadable(const schema::DocumentTree& tree,
+                              std::span<const std::optional<std::string>> key,
+                              std::span<const uint32_t> xids, const std::string& why,
+                              const Emit& emit);
+  // Builds the documents whose ids `sql` gives by these, as far as it can.
+  base::Status BuildRootsById(const schema::DocumentTree& tree, const std::string& sql,
+                              std::span<const pg::Param> params, std::span<const uint32_t> xids,
+                              const Emit& emit);
   // The same rows, but in pieces by their keys.
   base::Status BuildRootsOf(const schema::DocumentTree& tree, const Chunk& chunk,
                             std::span<const uint32_t> xids, const Emit& emit);
   void CountAmbiguous(const schema::DocumentTree& tree, const schema::Node& node, uint32_t groups);
   base::Status EmitChunk(const schema::DocumentTree& tree, const Chunk& chunk, const Emit& emit);
+  base::Result<Strategy*> StrategyOf(const schema::DocumentTree& tree, uint32_t cut = 0);
+  // After the failure of a piece of that size: whether a statement was cancelled that a smaller one
+  // would not make quicker.
+  // Then none times out any more.
+  bool LiftedTimeout(const ChunkReader& failed, size_t size, const LoadStrategy& strategy);
   base::Result<std::string> HeapName(pg::Connection& connection, uint32_t relation);
   base::Status BuildPages(const schema::DocumentTree& tree, model::LoadRange* range,
                           std::span<const uint32_t> xids, const Emit& emit,
@@ -175,7 +205,8 @@ class Builder {
   std::unordered_map<uint32_t, std::string> heap_names_;
   Pace keys_pace_;
   Pace sliced_pace_;  // of what can be paused: the caller waits for the pieces under way
-  std::optional<Pace> pages_pace_;  // known with the first range
+  std::vector<Strategy> strategies_;  // per document
+  bool timeout_lifted_ = false;
 };
 
 }  // namespace assemble

@@ -3,17 +3,19 @@
 // any error. No transaction lives longer than the reading of one chunk.
 //
 // One thread at a time. Errors: kRetry and kReconnect are worth another try; kRefused says what has
-// to be repaired.
+// to be repaired; kRejectDocument: one of the rows is such that the server cannot give it.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "consumer/assemble/document_writer.h"
+#include "consumer/assemble/load_strategy.h"
 #include "consumer/assemble/statements.h"
 #include "consumer/base/backoff.h"
 #include "consumer/base/log.h"
@@ -29,6 +31,8 @@ struct ReaderSettings {
   pg::Target postgres;
   std::string database;
   std::string work_mem;  // "" = the server's
+  // Of one level, unless a single document has more; beside what the strategy allows.
+  uint32_t most_rows = std::numeric_limits<uint32_t>::max();
 };
 
 // The rows of some roots and of all levels below them.
@@ -47,11 +51,24 @@ class ChunkReader {
   ChunkReader(const ReaderSettings& settings, const base::StopSignal& stop, base::Logger& log,
               base::Metrics& metrics);
 
+  // How much of a chunk is read.
+  enum class Extent {
+    kWhole,    // whatever it holds
+    kBounded,  // not more rows than a chunk may have
+    kRoots,    // no level below the roots
+  };
+
   // The roots that `root` selects with `params`, and what hangs on them. Waits until a snapshot
-  // shows all of `xids`. `bounded`: more rows than a chunk may have are not read.
+  // shows all of `xids`.
   base::Result<Chunk> Read(const schema::DocumentTree& tree, const TreeStatements& statements,
-                           const NodeStatement& root, std::span<const pg::Param> params,
-                           std::span<const uint32_t> xids, bool bounded);
+                           const LoadStrategy& strategy, const NodeStatement& root,
+                           std::span<const pg::Param> params, std::span<const uint32_t> xids,
+                           Extent extent);
+
+  // Whether the last failure was that a statement was cancelled, as after statement_timeout.
+  bool TimedOut() const { return timed_out_; }
+  // From now on no statement times out: what a smaller chunk does not make quicker.
+  void LiftStatementTimeout();
 
   // The version of a snapshot that shows all of `xids`.
   base::Result<uint64_t> VersionNow(std::span<const uint32_t> xids);
@@ -62,6 +79,7 @@ class ChunkReader {
   // left in, it is not ours to guess.
   template <typename Work>
   base::Status With(const Work& work) {
+    failed_with_.clear();
     auto connection = Connected();
     if (!connection) return connection.error();
     base::Status status = work(**connection);
@@ -83,14 +101,14 @@ class ChunkReader {
   };
 
  private:
+  base::Status SetUp(pg::Connection& connection);
   base::Status Dropped(base::Status failed);
-  base::Result<std::optional<Chunk>> ReadRoots(pg::Connection& connection,
-                                               const TreeStatements& statements,
-                                               const NodeStatement& root,
-                                               std::span<const pg::Param> params,
-                                               std::span<const uint32_t> xids);
+  base::Result<std::optional<Chunk>> ReadRoots(
+      pg::Connection& connection, const TreeStatements& statements, const LoadStrategy& strategy,
+      const NodeStatement& root, std::span<const pg::Param> params, std::span<const uint32_t> xids);
   base::Status ReadLevels(pg::Connection& connection, const schema::DocumentTree& tree,
-                          const TreeStatements& statements, bool bounded, Chunk* chunk);
+                          const TreeStatements& statements, const LoadStrategy& strategy,
+                          bool bounded, Chunk* chunk);
 
   const ReaderSettings settings_;
   const base::StopSignal& stop_;
@@ -98,6 +116,10 @@ class ChunkReader {
   base::Counter& invisible_;
   base::Histogram& read_time_;
   std::optional<pg::Connection> connection_;
+  uint64_t work_mem_bytes_ = 0;  // of the session
+  bool timed_out_ = false;
+  bool no_timeout_ = false;
+  std::string failed_with_;  // SQLSTATE of what the last connection was dropped for
 };
 
 }  // namespace assemble

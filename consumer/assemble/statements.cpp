@@ -80,14 +80,22 @@ std::string KeyCompare(const DocumentTree& tree, const char* op, size_t first_pa
   return fmt::format("({}) {} ({})", columns, op, parameters);
 }
 
-NodeStatement RootByKeyRange(const DocumentTree& tree, bool lower, bool upper) {
+std::string KeyRange(const DocumentTree& tree, bool lower, bool upper) {
   std::string condition;
   if (lower) condition = KeyCompare(tree, ">", 1);
   if (upper) {
     if (lower) condition += " AND ";
     condition += KeyCompare(tree, "<=", lower ? tree.id_columns.size() + 1 : 1);
   }
-  return RootWhere(tree, sql::Rows(tree.nodes[0]), condition);
+  return condition;
+}
+
+std::string IdsWhere(const DocumentTree& tree, const std::string& from,
+                     const std::string& condition) {
+  SelectList list;
+  list.AddIdTexts("r", tree.id_columns, tree.id_types);
+  return fmt::format("SELECT {} FROM {} AS r{}{}", list.Text(), from,
+                     condition.empty() ? "" : " WHERE ", condition);
 }
 
 }  // namespace
@@ -96,16 +104,22 @@ TreeStatements MakeStatements(const DocumentTree& tree) {
   TreeStatements statements;
   statements.lock = Lock(tree);
   statements.root_by_key = RootByKey(tree);
-  statements.root_by_pages = RootWhere(tree, sql::RowsOfHeap(tree.nodes[0], kHeapMark),
-                                       "r.ctid >= $1::tid AND r.ctid < $2::tid");
+  const std::string pages = "r.ctid >= $1::tid AND r.ctid < $2::tid";
+  statements.root_by_pages = RootWhere(tree, sql::RowsOfHeap(tree.nodes[0], kHeapMark), pages);
+  statements.ids_by_pages = IdsWhere(tree, std::string("ONLY ") + kHeapMark, pages);
   for (const bool lower : {false, true}) {
     for (const bool upper : {false, true}) {
-      statements.root_by_key_range[lower][upper] = RootByKeyRange(tree, lower, upper);
+      const std::string range = KeyRange(tree, lower, upper);
+      statements.root_by_key_range[lower][upper] = RootWhere(tree, sql::Rows(tree.nodes[0]), range);
+      statements.ids_by_key_range[lower][upper] =
+          IdsWhere(tree, Quoted(tree.nodes[0].table), range);
     }
   }
   statements.levels.resize(tree.nodes.size());
+  statements.scanned_levels.resize(tree.nodes.size());
   for (size_t i = 1; i < tree.nodes.size(); ++i) {
     statements.levels[i] = sql::Level(tree, tree.nodes[i]);
+    statements.scanned_levels[i] = sql::ScannedLevel(tree, tree.nodes[i]);
   }
   for (const schema::EntryPoint& entry : tree.entries) {
     statements.climbs.push_back(sql::Climb(tree, entry));
@@ -125,7 +139,8 @@ std::string NextKeySql(const DocumentTree& tree, bool after, uint32_t rows) {
                      after ? KeyCompare(tree, ">", 1) : "", order, rows - 1);
 }
 
-std::vector<ListedStatement> ListStatements(const DocumentTree& tree) {
+std::vector<ListedStatement> ListStatements(const DocumentTree& tree,
+                                            const LoadStrategy* strategy) {
   const auto arrays = [](std::vector<std::string> types) {
     for (std::string& type : types) type += "[]";
     return types;
@@ -145,7 +160,9 @@ std::vector<ListedStatement> ListStatements(const DocumentTree& tree) {
   for (size_t i = 1; i < tree.nodes.size(); ++i) {
     const Node& node = tree.nodes[i];
     listed.push_back({fmt::format("level \"{}\" ({})", node.label, schema::ToString(node.table)),
-                      statements.levels[i].sql,
+                      strategy != nullptr && strategy->levels[i].scanned
+                          ? statements.scanned_levels[i]
+                          : statements.levels[i].sql,
                       arrays(node.junction ? node.junction->to_parent.types : node.link.types)});
   }
   for (const schema::EntryPoint& entry : tree.entries) {

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "consumer/assemble/load_strategy.h"
 #include "consumer/schema/tree.h"
 
 namespace assemble {
@@ -63,8 +64,14 @@ struct TreeStatements {
   // Parameters: the key's columns of the lower bound, then those of the upper. One text per kind of
   // bounds.
   NodeStatement root_by_key_range[2][2];  // [has lower][has upper]
-  std::vector<NodeStatement> levels;      // per node; [0] is unused
-  std::vector<ClimbStatement> climbs;     // per entry point
+  // The same roots' id columns alone, as text, whatever `where` says: for what cannot be read.
+  std::string ids_by_pages;
+  std::string ids_by_key_range[2][2];
+  std::vector<NodeStatement> levels;  // per node; [0] is unused
+  // The same rows by one pass over the level's table, where no index serves (LoadStrategy). To be
+  // planned without a look at its parameters.
+  std::vector<std::string> scanned_levels;
+  std::vector<ClimbStatement> climbs;  // per entry point
 };
 
 inline constexpr const char* kHeapMark = "\x01heap\x01";
@@ -82,8 +89,10 @@ struct ListedStatement {
   std::vector<std::string> parameter_types;  // SQL names, one per parameter
 };
 
-// All statements of a tree but the bounds of key ranges.
-std::vector<ListedStatement> ListStatements(const schema::DocumentTree& tree);
+// All statements of a tree but the bounds of key ranges. With `strategy`: those of levels as it
+// reads them.
+std::vector<ListedStatement> ListStatements(const schema::DocumentTree& tree,
+                                            const LoadStrategy* strategy = nullptr);
 
 // The same as text.
 std::string DescribePlan(const schema::DocumentTree& tree);

@@ -4,6 +4,12 @@
 // With a limit the rows of each parent are read on their own (LATERAL): with an index on the link
 // and the order, no more than the limit is ever read. Joining all children and numbering them would
 // read them all, and every chunk holds thousands of parents.
+//
+// Without an index on the link all rows of the table are read anyway. For that there is a second
+// text with the same result: a join whose generic plan is one pass over the table, with the parents
+// in a hash table, and a limit by numbering. The planner must not see how many parents there are:
+// it then hashes the table instead, and `= ANY` it compares with one after the other when it does
+// not see them.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -72,7 +78,47 @@ From FromOf(const Node& node) {
                       TypeCondition(node, On::kChild))};
 }
 
+// The window's form of a limit: every row is read once, whatever the number of parents.
+std::string NumberedRows(const SelectList& list, const From& from, const std::string& parents,
+                         const std::string& to_parents, const std::vector<Order>& order,
+                         uint32_t limit) {
+  std::vector<std::string> outer = {"x.ord"}, inner = {"k.ord AS ord"}, by;
+  for (size_t i = 1; i < list.items().size(); ++i) {
+    inner.push_back(fmt::format("{} AS s{}", list.items()[i], i));
+    outer.push_back(fmt::format("x.s{}", i));
+  }
+  for (const Order& o : order) by.push_back(o.expression + o.direction);
+  return fmt::format(
+      "SELECT {} FROM (SELECT {}, row_number() OVER (PARTITION BY k.ord ORDER BY {}) AS number "
+      "FROM {} JOIN {} ON {}{}) AS x WHERE x.number <= {} ORDER BY x.ord, x.number",
+      fmt::join(outer, ", "), fmt::join(inner, ", "), fmt::join(by, ", "), parents, from.first,
+      to_parents, from.rest, limit);
+}
+
 }  // namespace
+
+std::string ScannedLevel(const DocumentTree& tree, const Node& node) {
+  const From from = FromOf(node);
+  const std::vector<Order> order = OrderOf(node);
+  const auto& types = node.junction ? node.junction->to_parent.types : node.link.types;
+  NodeStatement statement;
+  SelectList list;
+  const bool by_value = JoinedByValue(node);
+  const std::string parent = by_value ? Qualified(from.alias, from.columns[0]) : "k.ord";
+  list.Add(parent);
+  AddLinksAndColumns(tree, node, "c", &list, &statement.layout);
+  const std::string parents = Unnest(types, !by_value);
+  const std::string to_parents = EqualsKeys(from.alias, from.columns) + from.condition;
+  if (node.limit > 0) {
+    return NumberedRows(list, from, parents, to_parents, order, node.limit);
+  }
+  std::string order_text = parent;
+  for (const Order& by : order) {
+    if (by.expression != parent) order_text += ", " + by.expression + by.direction;
+  }
+  return fmt::format("SELECT {} FROM {} JOIN {} ON {}{} ORDER BY {}", list.Text(), parents,
+                     from.first, to_parents, from.rest, order_text);
+}
 
 NodeStatement Level(const DocumentTree& tree, const Node& node) {
   const From from = FromOf(node);

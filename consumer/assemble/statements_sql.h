@@ -65,6 +65,8 @@ void AddLinksAndColumns(const schema::DocumentTree& tree, const schema::Node& no
 
 // Rows of a node below the root, for the link values of its parents.
 NodeStatement Level(const schema::DocumentTree& tree, const schema::Node& node);
+// The SQL of the same rows by one pass over the table, whatever the number of parents.
+std::string ScannedLevel(const schema::DocumentTree& tree, const schema::Node& node);
 
 // From the values of an entry point to the addresses of documents.
 ClimbStatement Climb(const schema::DocumentTree& tree, const schema::EntryPoint& entry);

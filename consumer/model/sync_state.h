@@ -20,7 +20,11 @@ struct LoadProgress {
   uint32_t done_below = 0;           // all chunks below this are in the target
   std::vector<uint32_t> done_above;  // finished ones beyond the first gap, ascending
   std::string last_key_json;  // by-key plans: JSON array, upper bound of chunk done_below - 1
-  uint64_t documents = 0;     // written so far, for progress display
+  // For the display of progress: documents written so far, how many there will be by the planner's
+  // estimate (0: it has none), and the time spent on it.
+  uint64_t documents = 0;
+  uint64_t expected = 0;
+  uint64_t milliseconds = 0;
   // Of a load over documents that are there: at its end those whose version is lower are deleted;
   // 0 = none.
   uint64_t sweep_below = 0;

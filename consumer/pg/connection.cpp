@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 #include <libpq-fe.h>
 
+#include "consumer/pg/databases.h"
 #include "consumer/pg/failure.h"
 
 namespace pg {
@@ -28,6 +29,7 @@ void ResultDeleter::operator()(pg_result* result) const { PQclear(result); }
 namespace {
 
 constexpr int kConnectTimeoutSeconds = 10;
+constexpr std::string_view kNoSuchDatabase = "3D000";
 
 // Text of values as docs/schema-reference.md section 7 defines it, whatever role, database or
 // server are configured to. By SET, not by the startup packet's `options`: poolers refuse that.
@@ -148,8 +150,11 @@ Result<Connection> Connection::Open(const Target& target, const std::string& dat
     return status.error();
   }
   if (PQstatus(conn) != CONNECTION_OK) {
-    return ConnectError(ParseConnectFailure(PQerrorMessage(conn)), PeerOf(conn), replication,
-                        PQconnectionNeedsPassword(conn) != 0);
+    const ConnectFailure failure = ParseConnectFailure(PQerrorMessage(conn));
+    Error error =
+        ConnectError(failure, PeerOf(conn), replication, PQconnectionNeedsPassword(conn) != 0);
+    if (failure.sql_state == kNoSuchDatabase) error.message += DatabasesInstead(target, database);
+    return error;
   }
   PQsetErrorVerbosity(conn, PQERRORS_DEFAULT);
 

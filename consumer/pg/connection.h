@@ -32,6 +32,8 @@ struct Target {
   std::string url;  // PG_URL, its path is replaced by the database; or "" and the parts below
   std::string host, port, user, password, sslmode, sslrootcert;
   std::string application_name = "pgsync-consumer";
+  // Asked what there is when a database is missing; "" = nobody is asked.
+  std::string maintenance_database = "postgres";
 };
 
 // An answer of rows. Cells are valid as long as the Rows lives.

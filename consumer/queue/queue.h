@@ -135,11 +135,15 @@ struct RedisConfig {
   std::string user;
   std::string password;  // never logged
   bool tls = false;
+  std::string ca_file;  // of TLS; "" = the system's authorities
+  std::string client_certificate, client_key;
+  bool verify_certificate = true;
+  bool any_host = false;  // the certificate may carry another name
   std::chrono::milliseconds timeout{5000};
 };
 
-// Parses redis://[user[:password]@]host[:port][/db], rediss://…, unix:///path. kUsage with what is
-// wrong.
+// Parses redis://[user[:password]@]host[:port][/db], rediss://…, unix:///path, with options as
+// redis-py has them (redis_url.cpp). kUsage with what is wrong.
 base::Result<RedisConfig> ParseRedisUrl(const std::string& url);
 // The same without password, for logs.
 std::string ToDisplay(const RedisConfig& config);

@@ -1,8 +1,7 @@
 #include "consumer/queue/redis_connection.h"
 
-#include <sys/socket.h>
-
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -14,6 +13,8 @@
 
 namespace queue {
 namespace {
+
+constexpr size_t kReadBytes = 16u << 10;
 
 struct FreeFormatted {
   void operator()(char* text) const noexcept { redisFreeCommand(text); }
@@ -99,11 +100,6 @@ RedisConnection::~RedisConnection() = default;
 
 base::Status RedisConnection::Connect() {
   if (context_ != nullptr) return {};
-  if (config_.tls) {
-    return base::Usage(
-        "TLS to Redis is not supported by this build: use redis:// instead of "
-        "rediss://, through a local stunnel if the way must be encrypted");
-  }
   const timeval timeout = ToTimeval(config_.timeout);
   context_.reset(config_.unix_socket.empty()
                      ? redisConnectWithTimeout(config_.host.c_str(), config_.port, timeout)
@@ -113,8 +109,13 @@ base::Status RedisConnection::Connect() {
   redisSetTimeout(context_.get(), timeout);
   if (config_.unix_socket.empty()) redisEnableKeepAlive(context_.get());
   loaded_.clear();
+  if (config_.tls) {
+    auto tls = RedisTls::Open(context_->fd, config_);
+    if (!tls.ok()) return Failed("shaking hands by TLS with", tls.error());
+    tls_ = std::move(*tls);
+  }
   base::Status greeted = Greet();
-  if (!greeted.ok()) context_.reset();
+  if (!greeted.ok()) Close();
   return greeted;
 }
 
@@ -179,34 +180,56 @@ base::Result<RedisReply> RedisConnection::Send(const std::vector<std::string_vie
       redisFormatCommandArgv(&text, static_cast<int>(words.size()), starts.data(), sizes.data());
   if (size < 0) return base::Fatal("Redis: a command could not be put together");
   const FormattedCommand command(text);
-  // Not by hiredis, whose write() would end the process by SIGPIPE when Redis is gone.
-  for (size_t sent = 0; sent < static_cast<size_t>(size);) {
-    const ssize_t now = send(context_->fd, text + sent, size - sent, MSG_NOSIGNAL);
-    if (now < 0 && errno == EINTR) continue;
-    if (now < 0) return Lost("talking to", std::strerror(errno));
-    sent += static_cast<size_t>(now);
+  // hiredis only takes the replies apart. Its write() would end the process by SIGPIPE when Redis
+  // is gone, and this version of it has no TLS.
+  base::Status sent = Write({text, static_cast<size_t>(size)});
+  if (!sent.ok()) return Failed("talking to", sent.error());
+  for (std::array<char, kReadBytes> buffer;;) {
+    void* reply = nullptr;
+    if (redisReaderGetReply(context_->reader, &reply) != REDIS_OK) {
+      return Lost("talking to", context_->reader->errstr);
+    }
+    if (reply != nullptr) return RedisReply(static_cast<redisReply*>(reply));
+    auto got = Read(buffer.data(), buffer.size());
+    if (!got.ok()) return Failed("talking to", got.error());
+    if (redisReaderFeed(context_->reader, buffer.data(), *got) != REDIS_OK) {
+      return Lost("talking to", context_->reader->errstr);
+    }
   }
-  void* reply = nullptr;
-  if (redisGetReply(context_.get(), &reply) != REDIS_OK) {
-    return Lost("talking to", context_->errstr);
-  }
-  return RedisReply(static_cast<redisReply*>(reply));
+}
+
+base::Status RedisConnection::Write(std::string_view bytes) {
+  return tls_ != nullptr ? tls_->Write(bytes) : SendAll(context_->fd, bytes);
+}
+
+base::Result<size_t> RedisConnection::Read(char* buffer, size_t size) {
+  return tls_ != nullptr ? tls_->Read(buffer, size) : Receive(context_->fd, buffer, size);
 }
 
 base::Result<RedisReply> RedisConnection::Check(RedisReply reply) {
   if (reply->type != REDIS_REPLY_ERROR) return reply;
   // A replica stays one as long as this connection lives; the next connection may reach the new
   // primary.
-  if (Unwrap(TextOf(reply.get())).starts_with("READONLY")) context_.reset();
+  if (Unwrap(TextOf(reply.get())).starts_with("READONLY")) Close();
   return ErrorFromReply(TextOf(reply.get()), config_);
 }
 
 base::Error RedisConnection::Lost(std::string_view doing, std::string why) {
-  if (why == std::strerror(EAGAIN)) {  // how a socket tells that its timeout is over
-    why = fmt::format("no answer within {} ms", config_.timeout.count());
+  return Failed(doing, base::Retry(std::move(why)));
+}
+
+base::Error RedisConnection::Failed(std::string_view doing, base::Error error) {
+  if (error.message == std::strerror(EAGAIN)) {  // how a socket tells that its timeout is over
+    error.message = fmt::format("no answer within {} ms", config_.timeout.count());
   }
+  Close();
+  error.message = fmt::format("{} Redis at {}: {}", doing, ToDisplay(config_), error.message);
+  return error;
+}
+
+void RedisConnection::Close() {
+  tls_.reset();
   context_.reset();
-  return base::Retry(fmt::format("{} Redis at {}: {}", doing, ToDisplay(config_), why));
 }
 
 std::string_view TextOf(const redisReply* reply) {

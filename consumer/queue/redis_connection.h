@@ -12,6 +12,7 @@
 
 #include "consumer/base/result.h"
 #include "consumer/queue/queue.h"
+#include "consumer/queue/redis_tls.h"
 
 struct redisContext;
 struct redisReply;
@@ -53,10 +54,16 @@ class RedisConnection {
   base::Result<RedisReply> Send(const std::vector<std::string_view>& words);
   base::Result<RedisReply> Check(RedisReply reply);
   base::Status Greet();
+  base::Status Write(std::string_view bytes);
+  base::Result<size_t> Read(char* buffer, size_t size);
+  // Both give the connection up.
   base::Error Lost(std::string_view doing, std::string why);
+  base::Error Failed(std::string_view doing, base::Error error);
+  void Close();
 
   const RedisConfig config_;
   RedisContext context_;
+  std::unique_ptr<RedisTls> tls_;  // over the context's socket
   // Script text (a literal of redis_scripts.h, told apart by its address) -> SHA1 as Redis named
   // it.
   std::unordered_map<const char*, std::string> loaded_;

@@ -15,6 +15,7 @@
 namespace queue {
 namespace {
 
+constexpr std::string_view kSentinelMode = "redis_mode:sentinel";
 // XAUTOCLAIM's generation of stream commands: XPENDING with exclusive ranges.
 constexpr unsigned kOldestMajor = 6, kOldestMinor = 2;
 
@@ -63,13 +64,12 @@ class RedisQueue : public Queue {
   base::Status Probe() override {
     RedisConnection connection(config_);
     if (base::Status connected = connection.Connect(); !connected.ok()) {
-      if (connected.error().kind != base::ErrorKind::kRetry) return connected;
-      return base::Refused(connected.error().message +
-                           "; start Redis, or correct --queue or REDIS_URL, REDIS_HOST and "
-                           "REDIS_PORT, or use --queue memory:");
+      if (IsSentinel()) return Sentinel();
+      return Unusable(std::move(connected).error());
     }
     auto info = connection.Command({"INFO", "server"});
-    if (!info.ok()) return std::move(info).error();
+    if (!info.ok()) return Unusable(std::move(info).error());
+    if (TextOf(info->get()).find(kSentinelMode) != std::string_view::npos) return Sentinel();
     if (base::Status version = CheckVersion(TextOf(info->get()), config_); !version.ok()) {
       return version;
     }
@@ -87,6 +87,35 @@ class RedisQueue : public Queue {
   }
 
  private:
+  // For the operator, who has to be told what could be wrong.
+  base::Error Unusable(base::Error error) const {
+    if (error.kind != base::ErrorKind::kRetry) return error;
+    return base::Refused(error.message +
+                         fmt::format("; start Redis, or correct --queue or "
+                                     "REDIS_URL, REDIS_HOST and REDIS_PORT{}, or "
+                                     "use --queue memory:",
+                                     config_.tls ? "" : " (rediss:// if it speaks TLS)"));
+  }
+
+  // A Sentinel knows neither databases nor, mostly, the password of what it watches.
+  bool IsSentinel() const {
+    RedisConfig bare = config_;
+    bare.user.clear();
+    bare.password.clear();
+    bare.database = 0;
+    RedisConnection connection(bare);
+    auto info = connection.Command({"INFO", "server"});
+    return info.ok() && TextOf(info->get()).find(kSentinelMode) != std::string_view::npos;
+  }
+
+  base::Error Sentinel() const {
+    return base::Refused(fmt::format(
+        "Redis at {} is a Sentinel, which holds no data; point --queue or REDIS_URL at the "
+        "primary that it watches (redis-cli -p {} SENTINEL get-master-addr-by-name NAME tells "
+        "its address), best by a name or proxy that follows failovers",
+        ToDisplay(config_), config_.port));
+  }
+
   const RedisConfig config_;
   const RedisKeys keys_;
   const Limits limits_;

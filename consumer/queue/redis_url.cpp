@@ -1,7 +1,10 @@
 // Redis addresses as users of redis-py and redis-cli write them:
 //   redis://[user[:password]@]host[:port][/database]      rediss:// the same over TLS
 //   unix://[user[:password]@]/path[?db=database]
-// User and password may be %-encoded. No error repeats the address: it may hold a password.
+// After "?", joined by "&": db=number and, with rediss, ssl_ca_certs=FILE, ssl_certfile=FILE,
+// ssl_keyfile=FILE, ssl_cert_reqs=required|none, ssl_check_hostname=true|false.
+// User, password and file names may be %-encoded. No error repeats the address: it may hold a
+// password.
 #include <charconv>
 #include <optional>
 
@@ -13,7 +16,8 @@ namespace queue {
 namespace {
 
 constexpr std::string_view kForms =
-    "; expected redis://[user[:password]@]host[:port][/database] or unix:///path[?db=database]";
+    "; expected redis[s]://[user[:password]@]host[:port][/database] or "
+    "unix:///path[?db=database]";
 
 base::Error Wrong(std::string_view what) {
   return base::Usage(fmt::format("Redis address: {}{}", what, kForms));
@@ -62,16 +66,45 @@ bool TakeLogin(std::string_view* rest, RedisConfig* config) {
   return true;
 }
 
-// Takes "?db=n" off the end.
+bool TakeOption(std::string_view name, const std::string& value, RedisConfig* config) {
+  if (name == "db") {
+    const auto database = ParseNumber(value, 0, 1 << 20);
+    if (database) config->database = *database;
+    return database.has_value();
+  }
+  if (!config->tls || value.empty()) return false;
+  if (name == "ssl_ca_certs")
+    config->ca_file = value;
+  else if (name == "ssl_certfile")
+    config->client_certificate = value;
+  else if (name == "ssl_keyfile")
+    config->client_key = value;
+  else if (name == "ssl_cert_reqs" && (value == "required" || value == "none"))
+    config->verify_certificate = value == "required";
+  else if (name == "ssl_check_hostname" && (value == "true" || value == "false"))
+    config->any_host = value == "false";
+  else
+    return false;
+  return true;
+}
+
+// Takes "?name=value&…" off the end.
 bool TakeQuery(std::string_view* rest, RedisConfig* config) {
   const size_t mark = rest->find('?');
   if (mark == std::string_view::npos) return true;
-  const std::string_view query = rest->substr(mark + 1);
+  std::string_view query = rest->substr(mark + 1);
   *rest = rest->substr(0, mark);
-  if (!query.starts_with("db=")) return false;
-  const auto database = ParseNumber(query.substr(3), 0, 1 << 20);
-  if (database) config->database = *database;
-  return database.has_value();
+  for (bool more = true; more;) {
+    const size_t end = query.find('&');
+    const std::string_view option = query.substr(0, end);
+    const size_t equals = option.find('=');
+    if (equals == std::string_view::npos) return false;
+    const auto value = PercentDecode(option.substr(equals + 1));
+    if (!value || !TakeOption(option.substr(0, equals), *value, config)) return false;
+    more = end != std::string_view::npos;
+    if (more) query.remove_prefix(end + 1);
+  }
+  return true;
 }
 
 base::Status ParseHost(std::string_view rest, RedisConfig* config) {
@@ -115,7 +148,12 @@ base::Result<RedisConfig> ParseRedisUrl(const std::string& url) {
     return Wrong("the scheme is none of redis, rediss, unix");
   }
   config.tls = scheme == "rediss";
-  if (!TakeQuery(&rest, &config)) return Wrong("after \"?\" only db=<number> is known");
+  if (!TakeQuery(&rest, &config)) {
+    return Wrong(
+        "after \"?\" only db=<number> is known and, with rediss://, ssl_ca_certs=<file>, "
+        "ssl_certfile=<file>, ssl_keyfile=<file>, ssl_cert_reqs=required|none and "
+        "ssl_check_hostname=true|false");
+  }
   if (!TakeLogin(&rest, &config)) return Wrong("a broken %-code in user or password");
   if (scheme == "unix") {
     if (!rest.starts_with('/') || rest.size() < 2) return Wrong("no path of a socket");

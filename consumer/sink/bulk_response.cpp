@@ -119,7 +119,8 @@ base::Error IndexGone(const EngineError& error) {
       InWords(error)));
 }
 
-base::Result<model::ItemOutcome> ClassifyItem(const model::BulkItem& item, const Json& answer) {
+base::Result<model::ItemOutcome> ClassifyItem(const model::BulkItem& item, const Json& answer,
+                                              std::span<const int> ignored_of_deletions) {
   using model::ItemStatus;
   const auto status_json = answer.find("status");
   if (status_json == answer.end() || !status_json->is_number_integer()) {
@@ -144,6 +145,13 @@ base::Result<model::ItemOutcome> ClassifyItem(const model::BulkItem& item, const
   if (error.type == "index_not_found_exception" || error.type == "index_closed_exception") {
     return IndexGone(error);
   }
+  // After everything that passes, is forbidden or is about the index: ignoring that would lose
+  // deletions.
+  if (item.kind == model::BulkItem::Kind::kDelete &&
+      std::find(ignored_of_deletions.begin(), ignored_of_deletions.end(), status) !=
+          ignored_of_deletions.end()) {
+    return model::ItemOutcome{ItemStatus::kDone, status, ""};
+  }
   if ((status == 400 || status == 413 || status == 422) && has_error) {
     return model::ItemOutcome{ItemStatus::kRejected, status, InWords(error)};
   }
@@ -156,7 +164,8 @@ base::Result<model::ItemOutcome> ClassifyItem(const model::BulkItem& item, const
 }  // namespace
 
 base::Result<model::BulkOutcome> ClassifyBulk(int status, std::string_view body,
-                                              std::span<const model::BulkItem> items) {
+                                              std::span<const model::BulkItem> items,
+                                              std::span<const int> ignored_of_deletions) {
   if (status != 200) return ClassifyFailure(status, body);
   const Json json = Json::parse(body, nullptr, false);
   if (!json.is_object()) {
@@ -183,7 +192,7 @@ base::Result<model::BulkOutcome> ClassifyBulk(int status, std::string_view body,
                       "that was sent",
                       i, action));
     }
-    auto item = ClassifyItem(items[i], answer[action]);
+    auto item = ClassifyItem(items[i], answer[action], ignored_of_deletions);
     if (!item) return std::move(item).error();
     outcome.items.push_back(std::move(*item));
   }

@@ -28,8 +28,11 @@
 namespace sink {
 
 // `status` and `body` answer a bulk request that carried `items`, in this order.
+// `ignored_of_deletions`: what else than 404 is a success of a deletion, if it would mean a
+// rejected document otherwise.
 base::Result<model::BulkOutcome> ClassifyBulk(int status, std::string_view body,
-                                              std::span<const model::BulkItem> items);
+                                              std::span<const model::BulkItem> items,
+                                              std::span<const int> ignored_of_deletions = {});
 
 // The error that an answer to any request means. REQUIRES: the answer is not a success.
 base::Error ClassifyFailure(int status, std::string_view body);

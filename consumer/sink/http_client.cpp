@@ -10,6 +10,7 @@
 #include <algorithm>
 
 #include "consumer/sink/aws_signature.h"
+#include "consumer/sink/curl_handles.h"
 #include "consumer/sink/http_tls.h"
 
 #include "consumer/base/crash_point.h"
@@ -23,29 +24,12 @@ constexpr long kConnectTimeoutOfManyMs = 3'000;  // others can do the work
 constexpr curl_off_t kMostPause = 3600;          // seconds; more than that nobody means
 constexpr size_t kCompressFromBytes = 1024;      // below it a packet is a packet
 
-struct EasyDeleter {
-  void operator()(CURL* easy) const noexcept { curl_easy_cleanup(easy); }
-};
-using CurlEasy = std::unique_ptr<CURL, EasyDeleter>;
-
-struct ListDeleter {
-  void operator()(curl_slist* list) const noexcept { curl_slist_free_all(list); }
-};
-using CurlList = std::unique_ptr<curl_slist, ListDeleter>;
-
 struct DeflateDeleter {
   void operator()(z_stream* stream) const noexcept {
     deflateEnd(stream);
     delete stream;
   }
 };
-
-void StartCurl() {
-  // Once per process, before any handle; libcurl wants no more, and freeing it at exit would race
-  // with threads.
-  static const CURLcode started = curl_global_init(CURL_GLOBAL_DEFAULT);
-  (void)started;
-}
 
 struct ResponseBuffer {
   std::string body;

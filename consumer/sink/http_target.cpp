@@ -246,11 +246,16 @@ base::Status HttpTarget::Create(const schema::DocumentTree& tree, const model::S
     log_.Info("sink", fmt::format("created index {}", *made));
     return {};
   }
+  const auto there = (*generation)->meta.find("pgsync");
+  if (tree.alias && (there == (*generation)->meta.end() || !IsBeginning(there->dump(), state))) {
+    return base::Retry(fmt::format("index \"{}\" appeared while it was being created; start again",
+                                   (*generation)->name));
+  }
   return PutMeta((*generation)->name, std::move((*generation)->meta), state);
 }
 
 // Makes the first generation that is free, with the alias on it; or the plain index. Returns its
-// name, or "" if the plain index is there already.
+// name, or "" if the plain index is there already, or the alias by now.
 base::Result<std::string> HttpTarget::CreateGeneration(const schema::DocumentTree& tree,
                                                        Json body) {
   if (tree.alias) body["aliases"][tree.index] = Json::object();
@@ -265,7 +270,15 @@ base::Result<std::string> HttpTarget::CreateGeneration(const schema::DocumentTre
     const bool exists = type == "resource_already_exists_exception" ||
                         (!tree.alias && type == "invalid_index_name_exception");
     if (exists && !tree.alias && DescribeIndices(name)) return std::string();
-    if (exists && tree.alias) continue;  // a generation left over from another time
+    if (exists && tree.alias) {
+      // A request that nobody waited for any more may have come through: ours, sent again after a
+      // lost connection, or that of a process that was killed. A second index must not get the
+      // alias, too.
+      auto by_now = Resolve(tree);
+      if (!by_now) return std::move(by_now).error();
+      if (*by_now) return std::string();
+      continue;  // a generation left over from another time
+    }
     if (type == "invalid_alias_name_exception") {
       auto why = Resolve(tree);  // says it in words if a real index is in the way
       if (!why) return std::move(why).error();

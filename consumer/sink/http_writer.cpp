@@ -119,8 +119,9 @@ base::Status HttpWriter::WritePart(const std::string& path, const model::BulkReq
     outcome->items.push_back({model::ItemStatus::kRejected, response->status, std::move(reason)});
     return {};
   }
-  auto part = ClassifyBulk(response->status, response->body,
-                           std::span(request.items).subspan(begin, end - begin));
+  auto part =
+      ClassifyBulk(response->status, response->body,
+                   std::span(request.items).subspan(begin, end - begin), ignored_of_deletions_);
   if (!part) return std::move(part).error();
   for (model::ItemOutcome& item : part->items) outcome->items.push_back(std::move(item));
   return {};

@@ -24,6 +24,7 @@ class HttpWriter : public Writer {
         trees_(trees),
         gate_(gate),
         most_items_(config.max_bulk_items),
+        ignored_of_deletions_(config.ignored_of_deletions),
         require_alias_(require_alias) {}
 
   // REQUIRES: the items are all of one document, and lie in the body one after the other.
@@ -43,6 +44,7 @@ class HttpWriter : public Writer {
   const std::vector<schema::DocumentTree>& trees_;
   BulkGate& gate_;
   const size_t most_items_;
+  const std::vector<int> ignored_of_deletions_;
   const bool require_alias_;
   std::optional<std::chrono::steady_clock::time_point> deadline_;
 };

@@ -20,6 +20,8 @@ model::LoadProgress LoadFrom(const Json& json) {
   load.done_above = json.at("done_above").get<std::vector<uint32_t>>();
   load.last_key_json = json.at("last_key").get<std::string>();
   load.documents = json.at("documents").get<uint64_t>();
+  load.expected = json.value("expected", uint64_t{0});
+  load.milliseconds = json.value("milliseconds", uint64_t{0});
   load.sweep_below = json.value("sweep_below", uint64_t{0});
   load.settled = base::ParseLsn(json.value("settled", "")).value_or(base::Lsn{});
   return load;
@@ -42,6 +44,8 @@ std::string StateToJson(const model::SyncState& state) {
                  {"done_above", state.load.done_above},
                  {"last_key", state.load.last_key_json},
                  {"documents", state.load.documents}}}};
+  if (state.load.expected > 0) json["load"]["expected"] = state.load.expected;
+  if (state.load.milliseconds > 0) json["load"]["milliseconds"] = state.load.milliseconds;
   if (state.load.sweep_below > 0) json["load"]["sweep_below"] = state.load.sweep_below;
   if (state.load.settled.value > 0) json["load"]["settled"] = base::ToString(state.load.settled);
   if (!state.file_fingerprint.empty()) json["file_fingerprint"] = state.file_fingerprint;
@@ -93,6 +97,13 @@ base::Result<model::SyncState> ParseState(std::string_view json_text, std::strin
         "the synchronization state in {} is incomplete ({}); delete it, then it is loaded anew",
         where, e.what()));
   }
+}
+
+bool IsBeginning(std::string_view json_text, const model::SyncState& state) {
+  const auto found = ParseState(json_text, "");
+  return found && found->fingerprint == state.fingerprint &&
+         found->system_identifier == state.system_identifier && found->slot == state.slot &&
+         found->load == state.load;
 }
 
 base::Status MayReplace(const model::SyncState& present, const model::SyncState& state,

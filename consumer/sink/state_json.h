@@ -20,6 +20,10 @@ std::string StateToJson(const model::SyncState& state);
 // `where` names the place for the error: `index "book_1"`.
 base::Result<model::SyncState> ParseState(std::string_view json_text, std::string_view where);
 
+// Whether the stored text is of the same pipeline as `state`, with the same load not further on:
+// of an index as `state` begins it, whatever the position.
+bool IsBeginning(std::string_view json_text, const model::SyncState& state);
+
 // kRefused when `present`, which is stored, is further than what shall replace it: positions never
 // go back, so somebody else wrote it, while this process was stopped or cut off.
 base::Status MayReplace(const model::SyncState& present, const model::SyncState& state,

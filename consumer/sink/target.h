@@ -160,7 +160,8 @@ struct HttpConfig {
   bool compress = false;
   size_t max_bulk_bytes = 10u << 20;
   size_t max_bulk_items = std::numeric_limits<size_t>::max();
-  size_t max_bulk_requests = 4;  // under way at once, of all writers together
+  size_t max_bulk_requests = 4;           // under way at once, of all writers together
+  std::vector<int> ignored_of_deletions;  // item statuses, beside 404, that count as done
   RetryBounds retry;
 };
 

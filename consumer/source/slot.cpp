@@ -217,7 +217,8 @@ std::string InvalidatedError(const std::string& slot, const SlotInfo& info) {
   return fmt::format(
       "slot \"{}\" was invalidated by the server ({}): changes since {} are lost to it; remedy: "
       "pgsync-consumer teardown SCHEMA, then bootstrap --apply SCHEMA, which loads all documents "
-      "again; a larger max_slot_wal_keep_size keeps it from happening again",
+      "again, or start with --on-lost-slot reload, which does it in place; a larger "
+      "max_slot_wal_keep_size keeps it from happening again",
       slot, info.invalidation_reason, base::ToString(info.confirmed_flush));
 }
 

@@ -5,6 +5,9 @@ equals its present form in one of these states.
 """
 import json
 
+from harness import consumer as program
+from harness.processes import wait_for
+
 DATABASE = "faults"
 POISON = "poison"
 
@@ -49,9 +52,30 @@ QUERIES = {
 
 
 def make(server):
-    """The database, once; replica identities are the daemon's to set."""
+    """The database, once; replica identities are for `identify`."""
     server.create_database(DATABASE)
     server.psql(DATABASE, "-c", TABLES)
+
+
+def identify(server, target, directory):
+    """What all schema files need of the tables; no slot is left."""
+    write_schema("both", directory / "schema.json")
+    done = program.run(["bootstrap", "--apply", "schema.json", "--target", target, "--queue", "memory:"], program.environment(server), directory,
+                       directory / "bootstrap.log", 60)
+    assert done.status == 0, done
+    drop_slots(server)
+
+
+def drop_slots(server):
+    def none():
+        rows = server.rows("postgres", "SELECT slot_name, active_pid FROM pg_replication_slots")
+        for slot, pid in rows:
+            if pid:
+                server.rows("postgres", "SELECT pg_terminate_backend(%s)", (pid,))
+            else:
+                server.rows("postgres", "SELECT pg_drop_replication_slot(%s)", (slot,))
+        return not rows
+    wait_for("the slots to be dropped", none)
 
 
 def write_schema(name, path):

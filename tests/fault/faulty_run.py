@@ -44,7 +44,7 @@ class Plan:
     def life(self, rng):
         events = ["walsender", "pause"]
         if self.queue == "redis":
-            events += ["redis flush", "redis kill", "redis full", "redis readonly", "redis old dump"]
+            events += ["redis flush", "redis kill", "redis full", "redis readonly", "redis old dump", "redis evict"]
         if self.linked:
             events += [f"{link} {what}" for link in ("pg", "redis", "engine") for what in ("cut", "delay", "silence")]
         kind = rng.choices(["crash", "kill", "term", "postgres"], [60, 24, 12, 4])[0]
@@ -64,22 +64,7 @@ class Runner:
         self.count = dict.fromkeys(["runs", "documents", "operations", "letters", "samples", "compared", "deaths", "restarts"], 0)
         self.points, self.events = {}, {}
         bookshop.make(server)
-        bookshop.write_schema("both", self.dir / "schema.json")
-        done = program.run(["bootstrap", "--apply", "schema.json", "--target", stub.url, "--queue", "memory:"], program.environment(server), self.dir,
-                           self.dir / "bootstrap.log", 60)
-        assert done.status == 0, done
-        self.drop_slots()
-
-    def drop_slots(self):
-        def none():
-            rows = self.server.rows("postgres", "SELECT slot_name, active_pid FROM pg_replication_slots")
-            for slot, pid in rows:
-                if pid:
-                    self.server.rows("postgres", "SELECT pg_terminate_backend(%s)", (pid,))
-                else:
-                    self.server.rows("postgres", "SELECT pg_drop_replication_slot(%s)", (slot,))
-            return not rows
-        wait_for("the slots to be dropped", none)
+        bookshop.identify(server, stub.url, self.dir)
 
     # ---- one run ----
     def run(self, plan, spoil=None):
@@ -115,7 +100,7 @@ class Runner:
                     self.daemon.end()
                 for link in self.links.values():
                     link.close()
-                self.drop_slots()
+                bookshop.drop_slots(self.server)
         if spoil:
             spoil(self)
         problems, documents, operations, letters = self.witness.judge()
@@ -218,6 +203,11 @@ class Runner:
         elif what == "redis full":
             self.redis.command("CONFIG", "SET", "maxmemory", "1")
             self.during(lambda: self.redis.command("CONFIG", "SET", "maxmemory", "0"))
+        elif what == "redis evict":
+            self.redis.command("CONFIG", "SET", "maxmemory-policy", "allkeys-random")
+            self.redis.command("CONFIG", "SET", "maxmemory", "1")
+            self.during(lambda: self.redis.command("CONFIG", "SET", "maxmemory", "0"))
+            self.redis.command("CONFIG", "SET", "maxmemory-policy", "noeviction")
         elif what == "redis readonly":
             self.redis.command("REPLICAOF", "127.0.0.1", "1")
             self.during(lambda: self.redis.command("REPLICAOF", "NO", "ONE"))

@@ -29,6 +29,8 @@ def by_key(hits, indexes):
 
 
 class Witness:
+    pause = 0.03  # seconds between two looks
+
     def __init__(self, load, stub, server, slot, indexes):
         self.load, self.stub, self.server, self.slot, self.indexes = load, stub, server, slot, indexes
         self.samples = self.compared = 0
@@ -48,7 +50,7 @@ class Witness:
             self._connection.close()
 
     def _watch(self):
-        while not self._end.wait(0.03):
+        while not self._end.wait(self.pause):
             try:
                 if not self._connection:
                     self._connection = psycopg2.connect(host=str(self.server.dir), port=self.server.port, user="postgres", dbname="postgres")
@@ -78,7 +80,9 @@ class Witness:
         sure = max((k for k in range(known) if self.load.positions[k] is not None and self.load.positions[k] <= confirmed), default=None)
         if sure is None:
             return
-        there = by_key(self.stub.all_hits(), self.indexes)
+        hits = self.stub.all_hits()
+        self.seen(hits)
+        there = by_key(hits, self.indexes)
         states = self.load.states[sure:]
         self.samples += 1
         for key in set(there) | set(states[0]):
@@ -94,6 +98,9 @@ class Witness:
             if there.get(key, ABSENT) not in allowed:
                 self.violations.append(f"O2: {confirmed} is confirmed, which is commit {sure} of {known}, but {key} is {there.get(key)}, expected "
                                        f"{allowed[0]} or one of {len(allowed) - 1} later forms")
+
+    def seen(self, hits):
+        """For witnesses that have nothing else to judge O3 by."""
 
     # ---- in the end ----
     def judge(self):

@@ -82,3 +82,10 @@ def test_full_identity_by_choice_spares_the_root(shelves):
     shelves.sql("ALTER TABLE shelf REPLICA IDENTITY FULL")
     assert applied(shelves, "UPDATE shelf SET note = 'other', code = code + 1000") == (0, 0)
     assert applied(shelves, "UPDATE shelf SET note = 'another', name = name || '?' WHERE id <= 5") == (5, 5)
+
+
+def test_a_root_that_is_touched_many_times_is_built_once(shelves):
+    """Itself, and by rows below it, in transactions of their own."""
+    many = ["UPDATE shelf SET name = name || '.' WHERE id = 3"] * 30 + ["UPDATE box SET what = what || '.' WHERE shelf_id = 3"] * 10
+    boxes = shelves.sql("SELECT count(*)::int FROM box WHERE shelf_id = 3")[0][0]
+    assert applied(shelves, *many) == (30 + 10 * boxes, 1)

@@ -94,6 +94,9 @@ class BenchServer:
         script = self.home / "tables.sql"
         script.write_text(tables)
         self.server.psql(database, "-f", script)
+        self.settle(database)
+
+    def settle(self, database):
         self.server.rows(database, "VACUUM (ANALYZE)")
         self.server.rows(database, "CREATE EXTENSION pg_prewarm")
         self.server.rows(database, "SELECT pg_prewarm(oid) FROM pg_class WHERE relkind IN ('r', 'i') AND relnamespace = 'public'::regnamespace")
@@ -111,8 +114,9 @@ class BenchServer:
         return {"PG_HOST": "127.0.0.1", "PG_PORT": str(self.server.port), "PG_USER": ROLE, "PG_PASSWORD": CANARY}
 
     # ---- measuring ----
-    def measured(self, args, env, **popen):
-        """Runs a command that uses the server. CPU of client and backends: each complete, from start to end of the process."""
+    def measured(self, args, env, family=False, **popen):
+        """Runs a command that uses the server. CPU of client and backends: each complete, from start to end of the process. Memory is the
+        process's own, or with `family` that of it and its children, added up."""
         wait_for("the server to be idle", self.idle, 60)
         server_before, began = self.server_cpu(), time.monotonic()
         process = subprocess.Popen([str(a) for a in args], env={"PATH": os.environ["PATH"], "HOME": str(self.home), **env}, cwd=self.home,
@@ -120,7 +124,8 @@ class BenchServer:
         # Not ru_maxrss: it begins with what the parent, Python, held when it forked.
         peak = 0
         while os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
-            peak = max(peak, high_water_kb(process.pid))
+            members = [process.pid, *(children_of(process.pid) if family else [])]
+            peak = max(peak, sum(high_water_kb(pid) for pid in members))
             time.sleep(0.01)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)

@@ -69,16 +69,22 @@ class EngineTarget:
         return request("GET", f"{self.url}/{index}/_stats/indexing")["_all"]["primaries"]["indexing"]["index_total"]
 
     def documents(self, index):
+        return {hit["_id"]: hit["_source"] for hit in self._hits(index)}
+
+    def versions(self, index):
+        return {hit["_id"]: hit["_version"] for hit in self._hits(index, version=True, _source=False)}
+
+    def _hits(self, index, **more):
         self.refresh(index)
-        answer = request("POST", f"{self.url}/{index}/_search?scroll=2m", {"size": 5000, "sort": ["_doc"], "query": {"match_all": {}}})
-        out = {}
+        query = {"size": 5000, "sort": ["_doc"], "query": {"match_all": {}}, **more}
+        answer, seen = request("POST", f"{self.url}/{index}/_search?scroll=2m", query), set()
         while answer["hits"]["hits"]:
             for hit in answer["hits"]["hits"]:
-                assert hit["_id"] not in out, f"two documents with the id {hit['_id']}"
-                out[hit["_id"]] = hit["_source"]
+                assert hit["_id"] not in seen, f"two documents with the id {hit['_id']}"
+                seen.add(hit["_id"])
+                yield hit
             answer = request("POST", f"{self.url}/_search/scroll", {"scroll": "2m", "scroll_id": answer["_scroll_id"]})
         request("DELETE", f"{self.url}/_search/scroll", {"scroll_id": answer["_scroll_id"]})
-        return out
 
     def document(self, index, id):
         try:

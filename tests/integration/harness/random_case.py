@@ -99,7 +99,7 @@ class Runner:
 
     def command(self, folder, *words):
         args = [*words, "schema.json", "--target", f"ndjson:{folder / 'documents.ndjson'}", "--queue", "memory:"]
-        return program.run(args, program.environment(self.server), folder, folder / "consumer.log", 60)
+        return program.run(args, program.environment(self.server), folder, folder / "consumer.log", 180)
 
     # ---- failures ----
     def keep(self, name, case, problem, minimise):

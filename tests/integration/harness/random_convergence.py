@@ -8,6 +8,7 @@ import json
 import random
 import re
 import shutil
+import time
 import urllib.request
 
 from . import consumer as program
@@ -19,6 +20,7 @@ from .sqlite import SqliteTarget
 from .visibility import Lag
 
 LAG_SECONDS = 0.3
+STALLED_SECONDS, LONGEST_SECONDS = 120, 1800
 ROW_LIMITS = [0, 1, 4, 8, 14, 20, 30]
 # Of the server: prepared transactions, transactions sent before they end, deadlocks that are noticed soon.
 SETTINGS = {"max_prepared_transactions": 40, "logical_decoding_work_mem": "'64kB'", "deadlock_timeout": "'30ms'", "autovacuum": "off"}
@@ -230,13 +232,26 @@ class Runner(random_case.Runner):
         active = "SELECT bool_or(active) FROM pg_replication_slots WHERE database = current_database()"
         wait_for("the slot to be free", lambda: not self.server.value(DATABASE, active))
 
-    def wait_confirmed(self, position, timeout=300):
-        """Tiny chunks of very many documents take their time, the more so on a busy machine."""
+    def wait_confirmed(self, position):
+        """Tiny chunks of very many documents take their time, the more so on a busy machine: as long as something is written, we wait."""
+        seen, since = None, time.monotonic()
+
         def reached():
+            nonlocal seen, since
             self.daemon.must_run()
-            return (self.server.confirmed(self.slot) or 0) >= position and not self.target.indexes_loading()
-        wait_for(lambda: f"the load of {self.target.indexes_loading()}, and confirmed_flush_lsn of {self.slot} to reach {position}; it is "
-                         f"{self.server.confirmed(self.slot)}", reached, timeout)
+            confirmed = self.server.confirmed(self.slot) or 0
+            if confirmed >= position and not self.target.indexes_loading():
+                return True
+            now = (confirmed, self.target.written())
+            if now != seen:
+                seen, since = now, time.monotonic()
+            assert time.monotonic() < since + STALLED_SECONDS, f"nothing was written or confirmed for {STALLED_SECONDS} s; {what()}"
+            return False
+
+        def what():
+            return (f"the load of {self.target.indexes_loading()}, and confirmed_flush_lsn of {self.slot} to reach {position}; it is "
+                    f"{self.server.confirmed(self.slot)}")
+        wait_for(what, reached, LONGEST_SECONDS)
 
     # ---- judging ----
     def judge(self, case):

@@ -33,6 +33,13 @@ class SqliteTarget:
     def newer_than(self, index, version):
         return self._rows('SELECT count(*) FROM documents WHERE "index" = ? AND version > ?', (index, version))[0][0]
 
+    def written(self):
+        """Changes whenever anything is written, though not of what is written again from the same snapshot."""
+        return self._rows("SELECT count(*), total(version) FROM documents")
+
+    def versions(self, index):
+        return dict(self._rows('SELECT id, version FROM documents WHERE "index" = ?', (index,)))
+
     def documents(self, index):
         return {i: json.loads(b) for i, b in self._rows('SELECT id, body FROM documents WHERE "index" = ?', (index,))}
 

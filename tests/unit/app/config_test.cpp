@@ -116,8 +116,36 @@ TEST(Schema, FromWordFlagOrVariableAndOnlyOne) {
   EXPECT_EQ(Parse({"w.json"}, {{"SCHEMA", "e.json"}})->config.schema_path, "w.json");
   EXPECT_TRUE(Has(Wrong({}), "which schema file?"));
   EXPECT_TRUE(Has(Wrong({"run", "a.json", "-c", "b.json"}), "more than one schema file"));
-  EXPECT_TRUE(Has(Wrong({"--schema_url", "http://h/s"}), "--schema-url"));
   EXPECT_TRUE(Has(Wrong({"s.json"}, {{"S3_SCHEMA_URL", "s3://b/k"}}), "S3_SCHEMA_URL"));
+}
+
+TEST(Schema, FromAnUrl) {
+  const Config flag = Parse({"--schema_url", "https://u:p%40@h:81/a/shop.json?key=hush#x"})->config;
+  EXPECT_EQ(flag.schema_path, "https://h:81/a/shop.json");
+  ASSERT_TRUE(flag.schema_download);
+  EXPECT_EQ(flag.schema_download->url, "https://h:81/a/shop.json?key=hush");
+  EXPECT_EQ(flag.schema_download->user + " " + flag.schema_download->password, "u p@");
+  EXPECT_FALSE(Ok({}).schema_download);
+  EXPECT_EQ(Parse({}, {{"SCHEMA_URL", "http://h/s"}})->config.schema_path, "http://h/s");
+  EXPECT_TRUE(Parse({"http://h/s"})->config.schema_download);
+  EXPECT_TRUE(Parse({}, {{"SCHEMA", "http://h/s"}})->config.schema_download);
+  EXPECT_FALSE(Parse({"w.json"}, {{"SCHEMA_URL", "http://h/s"}})->config.schema_download);
+  EXPECT_TRUE(Has(Wrong({}, {{"SCHEMA_URL", "http://h/s"}, {"SCHEMA", "e.json"}}), "both set"));
+  EXPECT_TRUE(Has(Wrong({"s.json", "--schema-url", "http://h/s"}), "more than one schema file"));
+  EXPECT_TRUE(Has(Wrong({"--schema-url", "s.json"}), "--schema-url: no scheme"));
+  EXPECT_TRUE(Has(Wrong({}, {{"SCHEMA_URL", "ftp://h/s"}}), "use http or https"));
+  EXPECT_FALSE(Has(Wrong({"--schema-url", "http://u:hush@/s?hush"}), "hush"));
+  EXPECT_TRUE(Has(Wrong({"--s3_schema_url", "s3://b/k"}), "--s3-schema-url"));
+}
+
+TEST(Target, IgnoresNoStatusThatWouldLoseDeletions) {
+  const auto wrong = [](const std::string& list) {
+    return Wrong({"s.json"}, {{"ELASTICSEARCH_IGNORE_STATUS", list}});
+  };
+  EXPECT_TRUE(Has(wrong("404,429"), "429 cannot be ignored"));
+  EXPECT_TRUE(Has(wrong("403"), "403 cannot be ignored"));
+  EXPECT_TRUE(Has(wrong("503"), "from 400 to 499"));
+  EXPECT_TRUE(Has(wrong("400;404"), "from 400 to 499"));
 }
 
 TEST(Options, UnknownOneNamesTheNearestAndNotItsValue) {
@@ -256,6 +284,7 @@ TEST(Target, TransportAndBounds) {
                                 {"ELASTICSEARCH_MAX_RETRIES", "5"},
                                 {"ELASTICSEARCH_INITIAL_BACKOFF", "0.2"},
                                 {"ELASTICSEARCH_MAX_BACKOFF", "600"},
+                                {"ELASTICSEARCH_IGNORE_STATUS", "404, 400"},
                                 {"ELASTICSEARCH_OPAQUE_ID", "shop"}});
   const sink::HttpConfig& http = config.target.http;
   EXPECT_FALSE(http.verify_certificates);
@@ -269,6 +298,7 @@ TEST(Target, TransportAndBounds) {
   EXPECT_EQ(http.retry.first, std::chrono::milliseconds(200));
   EXPECT_EQ(http.retry.most, std::chrono::seconds(600));
   EXPECT_EQ(http.opaque_id, "shop");
+  EXPECT_EQ(http.ignored_of_deletions, (std::vector<int>{404, 400}));
   EXPECT_FALSE(Ok({}, {}).target.http.retry.retries.has_value());
   // A first wait beyond the usual longest, or a longest below the usual first.
   EXPECT_EQ(Ok({}, {{"ELASTICSEARCH_INITIAL_BACKOFF", "60"}}).target.http.retry.most,
@@ -411,9 +441,9 @@ TEST(Run, SizesAndTimes) {
                              {"LOG_INTERVAL", "0.5"},
                              {"PG_WORK_MEM", "64MB"},
                              {"PG_DATABASE", "admin"}});
-  EXPECT_EQ(set.block_size + set.query_chunk_size + set.filter_chunk_size, 60);
+  EXPECT_EQ(set.block_size + set.query_chunk_size + set.filter_chunk_size, 60u);
   EXPECT_EQ(set.log_interval, std::chrono::milliseconds(500));
-  EXPECT_EQ(set.work_mem + set.maintenance_database, "64MBadmin");
+  EXPECT_EQ(set.work_mem + set.postgres.maintenance_database, "64MBadmin");
 }
 
 TEST(Output, LevelsAndFormats) {
@@ -459,6 +489,8 @@ TEST(Secrets, AreOverwrittenInArguments) {
   EXPECT_EQ(hidden("redis://:a@b/c@h"), "redis://:xxxxx@h");
   EXPECT_EQ(hidden("http://h:9200/x"), "http://h:9200/x");
   EXPECT_EQ(hidden("schema.json"), "schema.json");
+  EXPECT_EQ(hidden("--schema-url=http://h/s.json?key=hush"),
+            "--schema-url=http://h/s.json?xxxxxxxx");
 }
 
 }  // namespace

@@ -84,6 +84,49 @@ TEST(LoadBoard, ChunkThatIsDoneTwiceCountsOnce) {
   EXPECT_EQ(board.Revision(), revision);
 }
 
+TEST(LoadBoard, WhatIsNotWantedIsNotWaitedFor) {
+  model::LoadProgress complete;
+  complete.complete = true;
+  complete.settled = base::Lsn{100};
+  LoadBoard board({model::LoadProgress{}, complete}, {false, true});
+  EXPECT_FALSE(board.Wanted(0));
+  EXPECT_TRUE(board.WantedComplete());
+  EXPECT_FALSE(board.WantedSettled(base::Lsn{99}));
+  EXPECT_TRUE(board.WantedSettled(base::Lsn{100}));
+  EXPECT_FALSE(board.AllSettled(base::Lsn{100})) << "the stream has to spare the other one still";
+}
+
+TEST(LoadBoard, KnowsWhatAKillWouldRepeat) {
+  LoadBoard board({model::LoadProgress{}});
+  const uint32_t cut = board.SetPlan(0, "pages/10 1/2/40", 4, false);
+  board.MarkDone(Chunk(0, cut), 5);
+  board.MarkDone(Chunk(2, cut), 5);
+  EXPECT_EQ(board.Unstored(), 2u);
+  const model::LoadProgress progress = board.Progress(0);
+  board.MarkDone(Chunk(1, cut), 5);
+  board.SetStored(0, progress);
+  EXPECT_EQ(board.Unstored(), 1u);
+  EXPECT_EQ(board.StoredChunks(0), 2u);
+  EXPECT_EQ(board.DoneChunks(0), 3u);
+  board.SetPlan(0, "pages/10 1/3/40", 4, false);
+  board.SetStored(0, progress);
+  EXPECT_EQ(board.StoredChunks(0), 0u) << "of a plan of before";
+}
+
+TEST(LoadBoard, TimeOfALoadGoesOnAfterARestart) {
+  model::LoadProgress stored;
+  stored.milliseconds = 60'000;
+  LoadBoard board({stored});
+  EXPECT_EQ(board.Progress(0).milliseconds, 60'000u) << "nobody works on it";
+  board.SetExpected(0, 1000);
+  EXPECT_GE(board.Progress(0).milliseconds, 60'000u);
+  EXPECT_EQ(board.Progress(0).expected, 1000u);
+  board.SetComplete(0, {});
+  const uint64_t at_the_end = board.Progress(0).milliseconds;
+  EXPECT_GE(at_the_end, 60'000u);
+  EXPECT_EQ(board.Progress(0).milliseconds, at_the_end);
+}
+
 TEST(LoadBoard, KeysSurviveJson) {
   const std::vector<std::string> key = {"a\"b", "", "ü|\n"};
   EXPECT_EQ(KeyFromJson(KeyToJson(key)), key);

@@ -55,6 +55,44 @@ TEST_F(StatementsTest, IntegersAreJoinedByValueWithoutAJoin) {
       << statements.root_by_key.sql;
 }
 
+TEST_F(StatementsTest, ScannedLevelHasTheSameColumnsInTheSameOrder) {
+  // Not by value: the same statement.
+  EXPECT_EQ(MakeStatements(tree_).scanned_levels[2], MakeStatements(tree_).levels[2].sql);
+  schema::Link& link = tree_.nodes[2].link;
+  link.types = {"integer"};
+  link.lower_types = {"bigint"};
+  EXPECT_EQ(MakeStatements(tree_).scanned_levels[2],
+            R"(SELECT c."book_id", c."stars" FROM unnest($1::integer[]) AS k(v1) )"
+            R"(JOIN "public"."review" AS c ON c."book_id" = k.v1 ORDER BY c."book_id", c."id")");
+}
+
+TEST_F(StatementsTest, ScannedLevelWithALimitNumbersTheRows) {
+  tree_.nodes[2].limit = 3;
+  tree_.nodes[2].order_by = {{"stars", true, false}};
+  EXPECT_EQ(MakeStatements(tree_).scanned_levels[2],
+            R"(SELECT x.ord, x.s1 FROM (SELECT k.ord AS ord, c."stars" AS s1, row_number() OVER )"
+            R"((PARTITION BY k.ord ORDER BY c."stars" DESC NULLS LAST, c."id") AS number )"
+            R"(FROM unnest($1::int4[]) WITH ORDINALITY AS k(v1, ord) )"
+            R"(JOIN "public"."review" AS c ON c."book_id" = k.v1) AS x )"
+            R"(WHERE x.number <= 3 ORDER BY x.ord, x.number)");
+}
+
+TEST_F(StatementsTest, ScannedLevelsAreListedAsTheyAreRead) {
+  tree_.nodes[2].limit = 3;
+  LoadStrategy strategy;
+  strategy.levels.resize(tree_.nodes.size());
+  strategy.levels[2].scanned = true;
+  const TreeStatements statements = MakeStatements(tree_);
+  const auto level = [&](const LoadStrategy* by) {
+    for (const ListedStatement& listed : ListStatements(tree_, by)) {
+      if (listed.heading == "level \"reviews\" (public.review)") return listed.sql;
+    }
+    return std::string();
+  };
+  EXPECT_EQ(level(nullptr), statements.levels[2].sql);
+  EXPECT_EQ(level(&strategy), statements.scanned_levels[2]);
+}
+
 TEST_F(StatementsTest, JunctionIsJoinedByValueToo) {
   schema::Link& link = tree_.nodes[3].junction->to_parent;
   link.types = link.lower_types = {"uuid"};

@@ -384,11 +384,5 @@ TEST_F(RedisQueueTest, SaysWhatToDoWhenThereIsNoRedis) {
   }
 }
 
-TEST_F(RedisQueueTest, HasNoTls) {
-  RedisConfig config = server_.TcpConfig();
-  config.tls = true;
-  EXPECT_FAILS(kUsage, NewQueue(config)->Probe());
-}
-
 }  // namespace
 }  // namespace queue

@@ -29,7 +29,12 @@ namespace queue {
 
 class RedisServer {
  public:
-  RedisServer() : port_(FreePort()) {
+  // `more`: further words of its command line; "{port}" in them is another free port.
+  explicit RedisServer(std::vector<std::string> more = {})
+      : port_(FreePort()), other_port_(FreePort()), more_(std::move(more)) {
+    for (std::string& word : more_) {
+      if (word == "{port}") word = std::to_string(other_port_);
+    }
     std::array<char, 32> name{};
     std::snprintf(name.data(), name.size(), "/tmp/pgsync-redis-XXXXXX");
     directory_ = mkdtemp(name.data());
@@ -58,6 +63,7 @@ class RedisServer {
                                    "",
                                    "--appendonly",
                                    "no"};
+    words.insert(words.end(), more_.begin(), more_.end());
     std::vector<char*> arguments;
     for (std::string& word : words) arguments.push_back(word.data());
     arguments.push_back(nullptr);
@@ -126,14 +132,17 @@ class RedisServer {
     config.unix_socket = Socket();
     return config;
   }
-  RedisConfig TcpConfig() const {
-    RedisConfig config;
-    config.host = "127.0.0.1";
-    config.port = port_;
-    return config;
-  }
+  RedisConfig TcpConfig() const { return ConfigOf(port_); }
+  // Of the "{port}".
+  RedisConfig OtherConfig() const { return ConfigOf(other_port_); }
 
  private:
+  static RedisConfig ConfigOf(int port) {
+    RedisConfig config;
+    config.host = "127.0.0.1";
+    config.port = port;
+    return config;
+  }
   static int FreePort() {
     const int fd = socket(AF_INET, SOCK_STREAM, 0);
     sockaddr_in address{};
@@ -150,7 +159,8 @@ class RedisServer {
   }
 
   std::filesystem::path directory_;
-  int port_ = 0;
+  int port_ = 0, other_port_ = 0;
+  std::vector<std::string> more_;
   pid_t pid_ = -1;
   int output_ = -1;  // what it prints; open as long as it runs, it is never more than a pipe holds
 };

@@ -29,6 +29,21 @@ TEST(RedisUrl, ReadsAllParts) {
   EXPECT_TRUE(config.tls);
 }
 
+TEST(RedisUrl, ReadsTheOptionsOfTls) {
+  const RedisConfig plain = Parsed("rediss://cache");
+  EXPECT_TRUE(plain.verify_certificate);
+  EXPECT_FALSE(plain.any_host);
+  const RedisConfig config = Parsed(
+      "rediss://cache/1?ssl_ca_certs=/etc/my%20ca.pem&ssl_certfile=/c.pem&ssl_keyfile=/k.pem&"
+      "ssl_cert_reqs=none&ssl_check_hostname=false&db=2");
+  EXPECT_EQ(config.ca_file, "/etc/my ca.pem");
+  EXPECT_EQ(config.client_certificate, "/c.pem");
+  EXPECT_EQ(config.client_key, "/k.pem");
+  EXPECT_FALSE(config.verify_certificate);
+  EXPECT_TRUE(config.any_host);
+  EXPECT_EQ(config.database, 1);  // the path's, which is read last
+}
+
 TEST(RedisUrl, ReadsAPasswordWithoutUser) {
   const RedisConfig config = Parsed("redis://:a@b:c@cache");
   EXPECT_EQ(config.user, "");
@@ -46,12 +61,28 @@ TEST(RedisUrl, ReadsIpv6AndSockets) {
 }
 
 TEST(RedisUrl, RefusesWhatItDoesNotUnderstandAndNeverRepeatsIt) {
-  for (const char* url :
-       {"", "cache:6379", "http://:secret@cache", "redis://", "redis://:secret@",
-        "redis://:secret@cache:port", "redis://:secret@cache:0", "redis://:secret@cache:70000",
-        "redis://:secret@cache/x", "redis://:secret@cache/-1", "redis://:secret@[::1",
-        "redis://:secret@[::1]x", "redis://:secret%2@cache", "redis://:secret%zz@cache",
-        "redis://cache?password=secret", "redis://cache?db=", "unix://", "unix://secret/path"}) {
+  for (const char* url : {"",
+                          "cache:6379",
+                          "http://:secret@cache",
+                          "redis://",
+                          "redis://:secret@",
+                          "redis://:secret@cache:port",
+                          "redis://:secret@cache:0",
+                          "redis://:secret@cache:70000",
+                          "redis://:secret@cache/x",
+                          "redis://:secret@cache/-1",
+                          "redis://:secret@[::1",
+                          "redis://:secret@[::1]x",
+                          "redis://:secret%2@cache",
+                          "redis://:secret%zz@cache",
+                          "redis://cache?password=secret",
+                          "redis://cache?db=",
+                          "redis://cache?ssl_ca_certs=/secret",
+                          "rediss://cache?ssl_cert_reqs=secret",
+                          "rediss://cache?ssl_ca_certs=",
+                          "rediss://cache?db=1&secret",
+                          "unix://",
+                          "unix://secret/path"}) {
     auto config = ParseRedisUrl(url);
     ASSERT_FALSE(config.ok()) << url;
     EXPECT_EQ(config.error().kind, base::ErrorKind::kUsage);

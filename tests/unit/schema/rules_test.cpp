@@ -9,8 +9,9 @@
 //   empty_array, alias, schemas           parse_test (X8, X11, X14)
 //   junction as object                    join_test (X10)
 //
-// What needs a server (wal_level, slots, identities, indexes) is tested in tests/unit/app/preflight
-// and tests/integration; the words of PostgreSQL about expressions in test_bad_schema.py.
+// The rows "(database)" (wal_level, slots, rights, identities, indexes) are rules of the server,
+// with tests of their own: test_settings.py, test_bad_input.py, tests/unit/app/identity_test and
+// preflight_test; the words of PostgreSQL about expressions are in test_bad_schema.py.
 #include "tests/unit/schema/shop.h"
 
 namespace schema {
@@ -54,6 +55,14 @@ std::vector<Rule> FileRules() {
       {"not an array",
        "{}",
        {"error: schema.json: a schema file is a JSON array of documents; found an object"}},
+      {"empty",
+       "[]",
+       {"error: schema.json: a schema file is a JSON array of documents; found an empty array"}},
+      {"not JSON",
+       "[\n  7 8]",
+       {"error: schema.json: line 2, column 5: not valid JSON: syntax error while parsing array - "
+        "unexpected number literal; expected "
+        "']'"}},
       {"unknown top-level key",
        Document(R"({"table": "book"})", R"("settings": {}, )"),
        {kFile + "settings: unknown key \"settings\"; allowed: database, index, nodes, plugins, "
@@ -88,7 +97,21 @@ std::vector<Rule> FileRules() {
        Document(R"({"table": "book"})", R"("plugins": ["Groot"], )"),
        {kFile + "plugins[0]: unknown plugin \"Groot\"; known: none in this version; with "
                 "--skip-plugins documents are built without it"}},
+      {"plugin twice",
+       Document(R"({"table": "book"})", R"("plugins": ["Groot", "Groot"], )"),
+       {kFile + "plugins[1]: \"Groot\" is listed twice",
+        kFile + "plugins[0]: unknown plugin \"Groot\"; known: none in this version; with "
+                "--skip-plugins documents are built without it",
+        kFile + "plugins[1]: unknown plugin \"Groot\"; known: none in this version; with "
+                "--skip-plugins documents are built without it"}},
+      {"id of an unknown column",
+       Document(R"({"table": "book"})", R"("id": ["isbm"], )"),
+       {kFile + "id: column \"isbm\" does not exist in public.book; did you mean \"isbn\"?"}},
       {"id not unique",
+       Document(R"({"table": "shelf"})", R"("id": ["area"], )"),
+       {kFile + "id: (area) is not unique: no primary key or unique index on non-null columns "
+                "covers exactly or partly these columns"}},
+      {"id that may be NULL",
        Document(R"({"table": "slip"})", R"("id": ["area", "room"], )"),
        {kFile + "id: \"area\" may be NULL; an id is made of columns that are NOT NULL",
         kFile + "id: \"room\" may be NULL; an id is made of columns that are NOT NULL"}},
@@ -183,6 +206,19 @@ std::vector<Rule> RelationshipRules() {
       {"junction without a constraint",
        BookChild("publisher", R"(, "through_tables": ["book_author"])"),
        {at + ".through_tables[0]: public.book_author has no foreign key to public.publisher"}},
+      {"junction of several constraints",
+       WithChild("person", Child("person", R"(, "through_tables": ["friendship"])")),
+       {at + ".through_tables[0]: 2 foreign keys between public.friendship and public.person; "
+             "write the junction as an object and choose one for \"parent\": {\"parent\": "
+             "[\"id\"], \"through\": [\"person_id\"]}, {\"parent\": [\"id\"], \"through\": "
+             "[\"friend_id\"]}",
+        at + ".through_tables[0]: 2 foreign keys between public.friendship and public.person; "
+             "write the junction as an object and choose one for \"child\": {\"through\": "
+             "[\"person_id\"], \"child\": [\"id\"]}, {\"through\": [\"friend_id\"], "
+             "\"child\": [\"id\"]}"}},
+      {"foreign_key with a side too many",
+       BookChild("review", R"(, "foreign_key": {"parent": ["isbn"], "child": ["a"], "x": ["b"]})"),
+       {at + ".foreign_key: needs \"parent\" and \"child\" and nothing else"}},
       {"foreign_key without a side",
        BookChild("review", R"(, "foreign_key": {"parent": ["isbn"]})"),
        {at + ".foreign_key: needs \"parent\" and \"child\" and nothing else"}},
@@ -230,6 +266,12 @@ std::vector<Rule> TransformRules() {
       {"replace of a number",
        Transform(R"("replace": {"title": {"a": 7}})"),
        {at + "replace.title.a: replacements are strings; found a number"}},
+      {"replace of no key",
+       Transform(R"("replace": {"titel": {"a": "b"}})"),
+       {at + "replace.titel: this node has no key \"titel\"; did you mean \"title\"?"}},
+      {"replace of nothing",
+       Transform(R"("replace": {"title": {"": "b"}})"),
+       {at + "replace.title.: the text to search for cannot be empty"}},
       {"concat without its keys",
        Transform(R"("concat": [{"columns": ["isbn"]}])"),
        {at + "concat[0]: needs \"columns\" and \"destination\""}},
@@ -239,6 +281,11 @@ std::vector<Rule> TransformRules() {
       {"mapping of an old name",
        Transform(R"("rename": {"isbn": "book_isbn"}, "mapping": {"isbn": {"type": "long"}})"),
        {at + "mapping.isbn: \"isbn\" is renamed to \"book_isbn\"; use the new name"}},
+      {"move of no key",
+       Transform(R"("move": {"column": "titel", "destination": "$root.a"})"),
+       {"warning: schema.json[0].nodes.transform.move: PGSync ignored \"move\"; here it is "
+        "applied, so documents differ from PGSync's",
+        at + "move.column: this node has no key \"titel\"; did you mean \"title\"?"}},
       {"move to no place",
        Transform(R"("move": {"column": "isbn", "destination": "a.b"})"),
        {"warning: schema.json[0].nodes.transform.move: PGSync ignored \"move\"; here it is "

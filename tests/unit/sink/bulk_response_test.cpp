@@ -72,6 +72,23 @@ TEST(BulkResponse, TheDocumentsFaultIsRejected) {
   EXPECT_EQ(One(ItemError(413, "too_large"))->items[0].status, ItemStatus::kRejected);
 }
 
+TEST(BulkResponse, IgnoredStatusesAreASuccessOfDeletionsOnly) {
+  const std::vector<int> ignored = {400, 404, 429};
+  const auto outcome = [&](const std::string& kind, int status, const std::string& type) {
+    const std::string verb = kind == "d" ? "delete" : "index";
+    return ClassifyBulk(
+        200, R"({"errors":true,"items":[{")" + verb + "\":" + ItemError(status, type) + "}]}",
+        Items(kind), ignored);
+  };
+  EXPECT_EQ(outcome("d", 400, "routing_missing_exception")->items[0].status, ItemStatus::kDone);
+  EXPECT_EQ(outcome("d", 404, "document_missing_exception")->items[0].status, ItemStatus::kDone);
+  EXPECT_EQ(outcome("i", 400, "mapper_parsing_exception")->items[0].status, ItemStatus::kRejected);
+  EXPECT_EQ(outcome("d", 422, "unprocessable")->items[0].status, ItemStatus::kRejected);
+  // What passes is tried again, and a lost index is no success, whatever the list says.
+  EXPECT_EQ(outcome("d", 429, "circuit_breaking_exception")->items[0].status, ItemStatus::kRetry);
+  EXPECT_EQ(outcome("d", 404, "index_not_found_exception").error().kind, ErrorKind::kRefused);
+}
+
 TEST(BulkResponse, WhatAnOperatorMustRepairIsRefused) {
   for (const auto& answer :
        {ItemError(403, "security_exception"), ItemError(401, "security_exception"),

@@ -186,6 +186,25 @@ TEST_F(HttpTargetTest, CreateLeavesLeftOverGenerationsAlone) {
   EXPECT_TRUE(Json::parse(Ask("GET", "/book")).contains("book_2"));
 }
 
+// A request for the index that came through after all, when nobody waited for it any more: of a
+// daemon that was killed, or sent twice.
+TEST_F(HttpTargetTest, CreateTakesWhatCameThroughLate) {
+  auto target = Open();
+  EXPECT_FALSE(target->ReadState(trees[0])->has_value());
+  ASSERT_TRUE(Open()->Create(trees[0], sink_test::State()).ok());
+  model::SyncState state = sink_test::State();
+  state.applied.value += 7;
+  ASSERT_TRUE(target->Create(trees[0], state).ok());
+  EXPECT_EQ(Json::parse(Ask("GET", "/book_*")).size(), 1u);
+  EXPECT_EQ(**target->ReadState(trees[0]), state);
+
+  state.slot = "another";
+  auto other = target->Create(trees[0], state);
+  ASSERT_FALSE(other.ok());
+  EXPECT_EQ(other.error().kind, ErrorKind::kRetry);
+  EXPECT_EQ(Json::parse(Ask("GET", "/book_*")).size(), 1u);
+}
+
 TEST_F(HttpTargetTest, ARealIndexOfTheAliassNameIsRefusedWithBothWaysOut) {
   Ask("PUT", "/book", "{}");
   auto target = Open();
