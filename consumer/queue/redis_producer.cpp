@@ -30,7 +30,8 @@ std::string RandomOwner() {
 }
 
 // Ids must never be used twice, not even after Redis lost everything: a worker may still finish an
-// entry of before, and its Done must not hit another entry. So epochs start from the clock.
+// entry of before, and its Done must not hit another entry. So epochs start from the clock, and of
+// one producer they grow even within its millisecond.
 uint64_t EpochFromClock() {
   return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
                                    std::chrono::system_clock::now().time_since_epoch())
@@ -54,7 +55,7 @@ base::Result<base::Lsn> RedisProducer::Open(base::Lsn confirmed, const std::stri
   std::lock_guard lock(mutex_);
   open_ = false;
   owner_ = RandomOwner();
-  const std::string epoch = std::to_string(EpochFromClock());
+  const std::string epoch = std::to_string(std::max(EpochFromClock(), epoch_ + 1));
   auto reply = connection_.Run(kOpenScript, 5,
                                {keys_->meta, keys_->stream, keys_->stream_sizes, keys_->load,
                                 keys_->load_sizes, owner_, epoch, mark, shared ? "1" : ""});
