@@ -37,7 +37,8 @@ struct ResponseBuffer {
 };
 
 int OnSocket(void*, curl_socket_t socket, curlsocktype) noexcept {
-  const unsigned milliseconds = 20'000;
+  // Then curl tries once with a new connection, which takes up to kConnectTimeoutMs more.
+  const unsigned milliseconds = 15'000;
   (void)setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &milliseconds, sizeof milliseconds);
   return CURL_SOCKOPT_OK;
 }
