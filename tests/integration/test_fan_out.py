@@ -4,6 +4,7 @@ after the restart.
 PGSYNC_FAN_OUT: documents that hang on the one row (300,000)."""
 import json
 import os
+import statistics
 import time
 
 import pytest
@@ -14,7 +15,10 @@ from harness.processes import wait_for
 
 ROOTS = int(os.environ.get("PGSYNC_FAN_OUT", 300_000))
 MEMORY = 256 << 20
-SOON = 2.0  # seconds until a change made meanwhile is found by a search
+CHANGES = 5  # made meanwhile, one after the other
+# Seconds until such a change is acknowledged by the engine, and, of most, until a search finds it: one refresh may wait for the merge of
+# what was loaded, for which no client can do anything.
+SOON = 2.0
 SQL = f"""
 CREATE TABLE author (id int PRIMARY KEY, name text NOT NULL);
 CREATE TABLE book (id int PRIMARY KEY, title text NOT NULL, author_id int NOT NULL REFERENCES author);
@@ -68,21 +72,31 @@ def wait_left_between(daemon, low, high):
     return wait_for("the middle of the fan-out", between, 300, 0.01)
 
 
+def overtakes(scenario, daemon, id):
+    """Seconds from a small change until it is written, and until a search finds it."""
+    title, batches = f"overtaking {id}", daemon.metric("pgsync_batch_seconds_count")
+    began = time.monotonic()
+    scenario.sql("UPDATE book SET title = %s WHERE id = %s", (title, id))
+    daemon.wait_more("pgsync_batch_seconds_count", batches)
+    written = time.monotonic() - began
+    wait_for("the small change to be found", lambda: found_by_search(scenario.target, "fan_out", title), 60, 0.02)
+    return written, time.monotonic() - began
+
+
 @pytest.mark.parametrize("queue", ["memory", "redis"])
 def test_a_row_with_very_many_roots(scenario, loaded, queue):
     scenario.sql("UPDATE author SET name = 'another one' WHERE id = 1")
     position = scenario.server.wal_position()
+    found_by_search(scenario.target, "fan_out", "title")  # the engine refreshes only what is searched from time to time
     wait_left_between(loaded, ROOTS // 10, ROOTS)
 
-    began = time.monotonic()
-    scenario.sql("UPDATE book SET title = 'overtaking' WHERE id = %s", (ROOTS + 1,))
-    wait_for("the small change to be found", lambda: found_by_search(scenario.target, "fan_out", "overtaking"), 60, 0.02)
-    took = time.monotonic() - began
+    times = [overtakes(scenario, loaded, ROOTS + 1 + n) for n in range(CHANGES)]
     left = loaded.metric("pgsync_fan_out_documents")
-    print(f"{queue}: found after {took:.2f} s, with {left} of {ROOTS} documents left to build")
+    print(f"{queue}: written and found after {' '.join(f'{w:.2f} {f:.2f},' for w, f in times)} with {left} of {ROOTS} documents left to build")
     assert left > 0, "the fan-out was over before; use a larger PGSYNC_FAN_OUT"
     assert (scenario.confirmed() or 0) < position, "WAL of a fan-out that is not finished was acknowledged"
-    assert took < SOON
+    assert max(written for written, _ in times) < SOON
+    assert statistics.median(found for _, found in times) < SOON
 
     wait_left_between(loaded, 0, left + 1)
     loaded.process.kill9()
