@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "consumer/app/commands.h"
+#include "consumer/app/generations.h"
 #include "consumer/app/identity.h"
 #include "consumer/app/setup.h"
 #include "consumer/assemble/load_plan.h"
@@ -63,6 +64,30 @@ void PrintIndexes(const ResolvedSchema& resolved) {
   }
 }
 
+// The file changed since the index was made.
+void PrintRebuild(const ResolvedSchema& resolved, const schema::DocumentTree& tree,
+                  const model::SyncState& state, sink::Target& target) {
+  if (!target.KeepsGenerations(tree)) {
+    fmt::print("the file changed; run loads it again in place\n");
+    return;
+  }
+  auto all = target.Generations(tree);
+  if (!all) {
+    fmt::print("cannot be read: {}\n", all.error().message);
+    return;
+  }
+  // As if it had come as far as its slot: that only a start can tell.
+  const Origin origin{state.system_identifier, state.database, state.slot, {}};
+  const auto plan = PlanGenerations(*all, tree, ShapesOf(tree, resolved.shapes), origin);
+  const int number = all->empty() ? 1 : all->back().number + 1;
+  const std::string served = plan.served != nullptr ? plan.served->name : tree.index;
+  if (plan.next.empty()) {
+    fmt::print("the file changed; run builds {}_{} beside {}\n", tree.index, number, served);
+  } else {
+    fmt::print("the file changed; run goes on building {} beside {}\n", plan.next, served);
+  }
+}
+
 // What is there already, and what bootstrap and run would make.
 void PrintActions(const Config& config, const ResolvedSchema& resolved, pg::Connection& connection,
                   base::Logger& log) {
@@ -89,10 +114,10 @@ void PrintActions(const Config& config, const ResolvedSchema& resolved, pg::Conn
     } else if (!*state) {
       fmt::print("run makes it{} and loads {}\n", tree.alias ? " behind an alias" : "",
                  schema::ToString(tree.nodes[0].table));
+    } else if (FileChanged(**state, tree)) {
+      PrintRebuild(resolved, tree, **state, *target);
     } else if ((*state)->fingerprint != tree.fingerprint) {
-      const bool same_file = (*state)->file_fingerprint == tree.file_fingerprint;
-      fmt::print("{}\n", same_file ? "its tables changed, run loads it again in place"
-                                   : "was made by another schema; run refuses it");
+      fmt::print("its tables changed, run loads it again in place\n");
     } else if ((*state)->load.complete) {
       fmt::print("exists, run goes on from {}\n", base::ToString((*state)->applied));
     } else {

@@ -13,6 +13,7 @@
 #include "consumer/app/bootstrap.h"
 #include "consumer/app/commands.h"
 #include "consumer/app/databases.h"
+#include "consumer/app/generations.h"
 #include "consumer/app/http_page.h"
 #include "consumer/app/index_state.h"
 #include "consumer/app/live_line.h"
@@ -20,6 +21,7 @@
 #include "consumer/app/lost_slot.h"
 #include "consumer/app/pipeline.h"
 #include "consumer/app/preflight.h"
+#include "consumer/app/retired_generations.h"
 #include "consumer/app/schema_watch.h"
 #include "consumer/app/setup.h"
 #include "consumer/app/standby.h"
@@ -96,6 +98,9 @@ PipelineSettings SettingsOf(const Config& config, const ResolvedSchema& schema) 
   if (config.command == Command::kLoad) {
     settings.load_only = true;
     settings.load_documents = ChosenDocuments(config, schema.trees);
+    for (const schema::DocumentTree& tree : schema.trees) {
+      if (tree.stage == schema::Stage::kRetiring) settings.load_documents[tree.number] = false;
+    }
   }
   return settings;
 }
@@ -127,11 +132,41 @@ bool MayPass(const base::Error& error) {
   return error.kind == base::ErrorKind::kRetry || error.kind == base::ErrorKind::kReconnect;
 }
 
-// From the slot being free to the end of the pipeline.
-Status RunInTurn(const Config& config, const ResolvedSchema& schema, pg::Connection& connection,
-                 base::StopSignal& stop, const std::atomic<bool>& changed,
-                 std::atomic<bool>* slot_taken, Share* share, base::Logger& log,
-                 base::Metrics& metrics) {
+// Of a role in several processes: what only one process can order.
+Status CheckRole(const Config& config, const schema::DocumentTree& tree) {
+  if (config.role == Role::kAll) return {};
+  const bool made_routing = !tree.routing_key.empty() && tree.routing_column.empty();
+  if (tree.versioned && !schema::HasLookups(tree) && !made_routing) return {};
+  return base::Refused(fmt::format(
+      "index {}: with {} one process has to build all documents; leave --role out", tree.index,
+      !tree.versioned ? "\"version\": false"
+      : made_routing  ? "a routing that a transform makes"
+                      : "\"lookup\": \"index\""));
+}
+
+// How a pipeline ended, beside its status.
+struct Ending {
+  const base::StopSignal& drain;        // of the process: while others end the pipeline alone
+  std::atomic<bool> slot_taken{false};  // another daemon streams the slot by now
+  bool served = false;                  // searches see another generation now
+  bool changed = false;                 // the tables of a retiring generation did
+};
+
+// Whether the tables of these trees are no longer what they were, which an error can be the first
+// sign of.
+bool ShapesChanged(pg::Connection& connection, const ResolvedSchema& schema) {
+  std::vector<schema::TableName> names;
+  for (const auto& [name, shape] : schema.shapes) names.push_back(name);
+  auto now = ReadShapes(connection, names);
+  return now && ShapesOf(schema.trees, *now) != ShapesOf(schema.trees, schema.shapes);
+}
+
+// From the slot being free to the end of the pipeline. `file`: what the schema file says; beside
+// its documents, those of generations that searches still see are followed.
+Status RunInTurn(const Config& config, const ResolvedSchema& file, pg::Connection& connection,
+                 base::StopSignal& stop, const std::atomic<bool>& changed, Ending* ending,
+                 Share* share, base::Logger& log, base::Metrics& metrics) {
+  ResolvedSchema schema = file;
   auto origin = FindOrigin(connection, schema);
   if (!origin) return origin.error();
   const std::unique_ptr<queue::Queue> queue =
@@ -141,6 +176,10 @@ Status RunInTurn(const Config& config, const ResolvedSchema& schema, pg::Connect
   if (auto status = target->Probe(); !status) return status;
   if (auto status = CheckEngine(config.target, target->Describe()); !status) return status;
 
+  auto generations = TakeUpGenerations(
+      config, connection, *target, *origin,
+      [&](const schema::DocumentTree& tree) { return CheckRole(config, tree); }, &schema, log);
+  if (!generations) return generations.error();
   // From here source, queue and target are known to work, and the position is one that loses
   // nothing.
   PipelineSettings settings = SettingsOf(config, schema);
@@ -153,15 +192,30 @@ Status RunInTurn(const Config& config, const ResolvedSchema& schema, pg::Connect
                               ToDisplay(config.queue), target->Describe(), config.workers));
   settings.live = share->live;
   settings.starts_again = &changed;
-  settings.slot_taken = slot_taken;
-  return RunPipeline(settings, schema.trees, *target, *queue, std::move(*states), stop, log,
-                     metrics);
+  settings.slot_taken = &ending->slot_taken;
+  settings.next = generations->next;
+  std::vector<uint32_t> ready;
+  settings.ready = &ready;
+  const milliseconds grace =
+      config.developer.grace + (config.role == Role::kAll ? milliseconds(0) : kOtherProcesses);
+  const RetiredGenerations retired(*target, std::move(generations->retired), grace, config.once,
+                                   log);
+  const bool more = schema.trees.size() > file.trees.size();
+  std::optional<SchemaWatch> watch;
+  if (more) watch.emplace(config.postgres, schema, stop, log);
+  const Status ended =
+      RunPipeline(settings, schema.trees, *target, *queue, std::move(*states), stop, log, metrics);
+  ending->changed = more && (watch->Changed() || (!ended && ShapesChanged(connection, schema)));
+  if (!ended || ready.empty()) return ended;
+  // Nobody writes now, and the successor holds what its predecessor holds.
+  ending->served = true;
+  return ServeGenerations(*target, schema.trees, ready, ending->drain, log);
 }
 
 // From the tables as they are now to the end of the pipeline: by a stop, an error, or because
 // the tables changed.
 Status RunUntilChange(const Config& config, const ResolvedSchema& schema, base::StopSignal& stop,
-                      const std::atomic<bool>& changed, std::atomic<bool>* slot_taken, Share* share,
+                      const std::atomic<bool>& changed, Ending* ending, Share* share,
                       base::Logger& log, base::Metrics& metrics) {
   auto connection = pg::Connection::Open(config.postgres, schema.database);
   if (!connection) return connection.error();
@@ -178,29 +232,20 @@ Status RunUntilChange(const Config& config, const ResolvedSchema& schema, base::
   if (!outcome) return outcome.error();
   if (*outcome == TurnOutcome::kStopped) return {};
   if (*outcome == TurnOutcome::kFree) {
-    return RunInTurn(config, schema, *connection, stop, changed, slot_taken, share, log, metrics);
+    return RunInTurn(config, schema, *connection, stop, changed, ending, share, log, metrics);
   }
   // What took the other one away may be taking the server away, too; and the connection is old.
   auto fresh = pg::Connection::Open(config.postgres, schema.database);
-  const Status ended =
-      !fresh ? Status(fresh.error())
-             : RunInTurn(config, schema, *fresh, stop, changed, slot_taken, share, log, metrics);
-  if (!ended && MayPass(ended.error())) slot_taken->store(true);
+  const Status ended = !fresh
+                           ? Status(fresh.error())
+                           : RunInTurn(config, schema, *fresh, stop, changed, ending, share, log, metrics);
+  if (!ended && MayPass(ended.error())) ending->slot_taken.store(true);
   return ended;
 }
 
-// Of a role in several processes: what only one process can order.
 Status CheckRole(const Config& config, const std::vector<schema::DocumentTree>& trees) {
-  if (config.role == Role::kAll) return {};
   for (const schema::DocumentTree& tree : trees) {
-    const bool made_routing = !tree.routing_key.empty() && tree.routing_column.empty();
-    if (!tree.versioned || schema::HasLookups(tree) || made_routing) {
-      return base::Refused(fmt::format(
-          "index {}: with {} one process has to build all documents; leave --role out", tree.index,
-          !tree.versioned ? "\"version\": false"
-          : made_routing  ? "a routing that a transform makes"
-                          : "\"lookup\": \"index\""));
-    }
+    if (auto checked = CheckRole(config, tree); !checked) return checked;
   }
   return {};
 }
@@ -232,16 +277,22 @@ Result<std::string> WaitForProducer(queue::Queue& queue, const ResolvedSchema& s
 
 // Workers of one database's share, as long as the producer works from what they know: then, too, it
 // is a success.
-Status RunWorkersUntilChange(const Config& config, const ResolvedSchema& schema,
+Status RunWorkersUntilChange(const Config& config, const ResolvedSchema& file,
                              base::StopSignal& stop, base::Logger& log, base::Metrics& metrics) {
-  auto connection = pg::Connection::Open(config.postgres, schema.database);
+  auto connection = pg::Connection::Open(config.postgres, file.database);
   if (!connection) return connection.error();
   auto system_identifier = source::SystemIdentifier(*connection);
   if (!system_identifier) return system_identifier.error();
+  ResolvedSchema schema = file;
   const std::unique_ptr<queue::Queue> queue = MakeQueue(config, *system_identifier, schema.slot);
   if (auto status = queue->Probe(); !status) return status;
   const std::unique_ptr<sink::Target> target = MakeTarget(config, schema.trees, log);
   if (auto status = target->Probe(); !status) return status;
+  // Where the slot is does not matter: whatever else the producer makes of it, the mark tells.
+  const Origin origin{std::move(*system_identifier), schema.database, schema.slot, {}};
+  if (auto joined = JoinGenerations(config, *connection, *target, origin, &schema); !joined) {
+    return joined;
+  }
   auto mark = WaitForProducer(*queue, schema, stop, log);
   if (!mark || mark->empty()) return mark ? Status() : Status(std::move(mark).error());
   log.Info("worker", fmt::format("{} workers on {} -> {}", config.workers, ToDisplay(config.queue),
@@ -302,18 +353,20 @@ Status RunDatabase(const Config& config, base::StopSignal& drain, Share share, b
     base::StopSignal stop;
     drain.AddFollower(&stop);
     bool changed = false, gives_up = false;
-    std::atomic<bool> taken{false};
+    Ending ending{drain};
     Status ended;
     {
       SchemaWatch watch(config.postgres, *schema, stop, log);
       WalGuard guard(config.postgres, schema->database, schema->slot,
                      {config.wal_warn_bytes, config.wal_limit_bytes}, stop, log, metrics);
-      ended = RunUntilChange(config, *schema, stop, watch.Changed(), &taken, &share, log, metrics);
-      changed = watch.Changed().load();
+      ended = RunUntilChange(config, *schema, stop, watch.Changed(), &ending, &share, log, metrics);
+      changed = watch.Changed().load() || ending.changed;
       gives_up = guard.GivesUp().load();
     }
     drain.RemoveFollower(&stop);
-    if (drain.Requested() || (ended && !changed && !gives_up)) return ended;
+    if (drain.Requested()) return ended;
+    if (ended && ending.served && !gives_up) continue;
+    if (ended && !changed && !gives_up) return ended;
     if (gives_up) {
       base::Error given_up = GiveUpSlot(config, *schema);
       if (!config.reload_lost || given_up.kind != ErrorKind::kRefused) return given_up;
@@ -324,7 +377,7 @@ Status RunDatabase(const Config& config, base::StopSignal& drain, Share share, b
       auto lost = SlotIsLost(config, *schema);
       if (lost && *lost) continue;
     }
-    if (taken && !ended && !EndsByItself(config)) {
+    if (ending.slot_taken && !ended && !EndsByItself(config)) {
       waits_for_server = true;
       log.Warning("run", ended.error().message + "; standing by");
       if (drain.WaitFor(kAfterTaken)) return {};

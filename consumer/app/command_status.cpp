@@ -65,6 +65,27 @@ std::string LoadText(const model::LoadProgress& load) {
                      progress::ToText(progress::EstimateOf(load), progress::AverageRate(load)));
 }
 
+// Beside the one that searches see.
+base::Status PrintGenerations(sink::Target& target, const schema::DocumentTree& tree) {
+  if (!target.KeepsGenerations(tree)) return {};
+  auto all = target.Generations(tree);
+  if (!all) return std::move(all).error();
+  int served = 0;
+  for (const sink::GenerationState& one : *all) {
+    if (one.served) served = one.number;
+  }
+  for (const sink::GenerationState& one : *all) {
+    if (one.served) continue;
+    if (one.number < served) {
+      fmt::print("      {}: has served, and will be removed\n", one.name);
+    } else {
+      fmt::print("      {}: is built to take its place, applied {}, load {}\n", one.name,
+                 base::ToString(one.state.applied), LoadText(one.state.load));
+    }
+  }
+  return {};
+}
+
 base::Status PrintTarget(const Config& config, const ResolvedSchema& resolved, base::Logger& log) {
   auto target = MakeTarget(config, resolved.trees, log);
   if (auto status = target->Probe(); !status) return status;
@@ -80,7 +101,10 @@ base::Status PrintTarget(const Config& config, const ResolvedSchema& resolved, b
     if (!count) return std::move(count).error();
     fmt::print("    {}: {} documents, applied {}, load {}{}\n", tree.index, *count,
                base::ToString((*state)->applied), LoadText((*state)->load),
-               (*state)->fingerprint == tree.fingerprint ? "" : ", of another schema");
+               (*state)->frozen                            ? ", of another schema, not followed"
+               : (*state)->fingerprint == tree.fingerprint ? ""
+                                                           : ", of another schema");
+    if (auto printed = PrintGenerations(*target, tree); !printed) return printed;
   }
   return {};
 }

@@ -28,12 +28,14 @@ base::Result<DeveloperSettings> ParseDeveloper(const std::string& text) {
       settings.climb_keys = static_cast<size_t>(*number);
     } else if (name == "record_ms") {
       settings.record_interval = std::chrono::milliseconds(*number);
+    } else if (name == "grace_ms") {
+      settings.grace = std::chrono::milliseconds(*number);
     } else if (name == "shuffle") {
       settings.shuffle = static_cast<uint32_t>(*number);
     } else {
       return base::Usage(
           fmt::format("{} is not known; use batch_bytes, take_bytes, slice_ms, climb_keys, "
-                      "record_ms or shuffle, "
+                      "record_ms, grace_ms or shuffle, "
                       "or unset it",
                       what));
     }

@@ -23,6 +23,8 @@ struct DeveloperSettings {
   // Recording a position costs the engines a cluster state update, so it is not done for every
   // batch.
   std::chrono::milliseconds record_interval{1000};
+  // How long a retired generation stays for the searches that are still in it.
+  std::chrono::milliseconds grace{10'000};
   uint32_t shuffle = 0;  // a seed: the queue's entries in any order, some twice; 0: as they come
 };
 

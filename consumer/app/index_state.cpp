@@ -20,9 +20,10 @@ constexpr char kLoadAnew[] =
     "To load it anew, run `pgsync-consumer teardown SCHEMA`, then `pgsync-consumer bootstrap "
     "--apply SCHEMA`, and start again";
 
-// Is it the index of this pipeline, and of this time?
+}  // namespace
+
 Status CheckState(const schema::DocumentTree& tree, const model::SyncState& state,
-                  const Origin& origin, bool reload_lost) {
+                  const Origin& origin, bool may_be_older) {
   const auto refused = [&](std::string what) -> Status {
     return base::Refused(fmt::format("index {}: {}", tree.index, what));
   };
@@ -44,7 +45,7 @@ Status CheckState(const schema::DocumentTree& tree, const model::SyncState& stat
         "name. {}",
         state.slot, origin.slot, state.slot, kLoadAnew));
   }
-  if (state.applied < origin.confirmed && !reload_lost) {
+  if (state.applied < origin.confirmed && !may_be_older) {
     return refused(fmt::format(
         "it is older than its slot: it holds changes up to {}, but slot \"{}\" has given away all "
         "WAL before {}. It was restored from a backup, or the slot was moved or made anew. {} (or "
@@ -53,6 +54,12 @@ Status CheckState(const schema::DocumentTree& tree, const model::SyncState& stat
   }
   return {};
 }
+
+bool FileChanged(const model::SyncState& state, const schema::DocumentTree& tree) {
+  return state.fingerprint != tree.fingerprint && state.file_fingerprint != tree.file_fingerprint;
+}
+
+namespace {
 
 // A position that the server has not reached would be acknowledged, and everything up to it
 // skipped. Asked after the states were read: while WAL flows they advance.
@@ -89,7 +96,11 @@ Status LoadAgain(pg::Connection& connection, sink::Target& target, const schema:
         "after. {}",
         tree.index, verdict.reasons, kLoadAnew));
   }
-  if (auto extended = target.Extend(tree); !extended) return extended;
+  if (auto extended = target.Extend(tree); !extended) {
+    if (tree.stage != schema::Stage::kRetiring) return extended;
+    // It is on its way out; what the engine does not take is a dead letter meanwhile.
+    log.Warning("run", extended.error().message);
+  }
   auto snapshot = assemble::CurrentSnapshot(connection);
   if (!snapshot) return std::move(snapshot).error();
   state->load = {};
@@ -114,11 +125,11 @@ Result<Verdict> JudgeSchema(pg::Connection& connection, const schema::DocumentTr
     change.rows |= *filled;
   }
   if (state.fingerprint != tree.fingerprint) {
-    if (state.file_fingerprint != tree.file_fingerprint) {
-      verdict.keep = Keep::kRefused;
-      return verdict;
-    }
     change.documents = true;
+    if (FileChanged(state, tree)) {
+      change.rows = true;  // other rows may have documents now, and others ids
+      change.reasons.push_back("the schema file changed");
+    }
     if (change.reasons.empty()) change.reasons.push_back("columns of its tables changed");
   }
   if (!change.documents && !change.rows) return verdict;
@@ -145,7 +156,8 @@ Result<std::vector<model::SyncState>> PrepareStates(
     auto state = target.ReadState(trees[i]);
     if (!state) return state.error();
     if (*state) {
-      if (auto status = CheckState(trees[i], **state, origin, reload_lost); !status)
+      const bool may_be_older = reload_lost || (*state)->frozen;
+      if (auto status = CheckState(trees[i], **state, origin, may_be_older); !status)
         return status.error();
     }
     stored.push_back(std::move(*state));
@@ -164,11 +176,10 @@ Result<std::vector<model::SyncState>> PrepareStates(
       state = *stored[i];
       auto verdict = JudgeSchema(connection, tree, shapes[i], state);
       if (!verdict) return std::move(verdict).error();
-      if (verdict->keep == Keep::kRefused) {
-        return base::Refused(
-            fmt::format("index {}: the schema file, or the tables behind it, changed since it was "
-                        "made, so old and new documents would mix. {}",
-                        tree.index, kLoadAnew));
+      if (state.frozen) {
+        *verdict = {Keep::kLoadAgain, true,
+                    "it was left behind when another schema file was to replace it"};
+        state.frozen = false;
       }
       if (verdict->keep == Keep::kGoesOn && state.applied < origin.confirmed) {
         *verdict = {Keep::kLoadAgain, true,
@@ -186,6 +197,7 @@ Result<std::vector<model::SyncState>> PrepareStates(
     }
     state.fingerprint = tree.fingerprint;
     state.file_fingerprint = tree.file_fingerprint;
+    state.source = tree.source;
     state.shapes = shapes[i];
     if (!stored[i]) {
       if (auto status = target.Create(tree, state); !status) {

@@ -1,7 +1,7 @@
 // Index states: does each index hold what this pipeline may go on from (design D6)? One that is not
 // there is created and will be loaded; one whose tables changed so that its documents cannot be
-// kept up by row changes is loaded again in place; one that is another's, or of another time, or
-// asked for otherwise by the file, is refused.
+// kept up by row changes, or whose part of the file changed where the target keeps no generations
+// (generations.h), is loaded again in place; one that is another's, or of another time, is refused.
 #pragma once
 
 #include <string>
@@ -25,8 +25,16 @@ struct Origin {
   base::Lsn confirmed;
 };
 
+// Is it the index of this pipeline, and of this time? kRefused with the remedy. `may_be_older`:
+// than its slot.
+base::Status CheckState(const schema::DocumentTree& tree, const model::SyncState& state,
+                        const Origin& origin, bool may_be_older);
+
+// Whether it was made from another schema file: more than its tables changed.
+bool FileChanged(const model::SyncState& state, const schema::DocumentTree& tree);
+
 // What becomes of an index that is there.
-enum class Keep : uint8_t { kGoesOn, kLoadAgain, kRefused };
+enum class Keep : uint8_t { kGoesOn, kLoadAgain };
 struct Verdict {
   Keep keep = Keep::kGoesOn;
   bool rows = false;    // rows may have come or gone unseen

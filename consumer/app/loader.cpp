@@ -103,7 +103,7 @@ Status Loader::LoadDocument(const schema::DocumentTree& tree) {
     if (!plan) {
       context_.log.Warning(
           "load", fmt::format("index {}: {} was rewritten since the load began; it begins again",
-                              tree.index, schema::ToString(tree.nodes[0].table)));
+                              tree.Place(), schema::ToString(tree.nodes[0].table)));
     }
   }
   if (!plan) {
@@ -125,7 +125,7 @@ Status Loader::LoadDocument(const schema::DocumentTree& tree) {
   context_.log.Info(
       "load",
       fmt::format(
-          "index {}: loading {}{}", tree.index, schema::ToString(tree.nodes[0].table),
+          "index {}: loading {}{}", tree.Place(), schema::ToString(tree.nodes[0].table),
           progress.done_below > 0 ? fmt::format(", from chunk {} on", progress.done_below) : ""));
   if (auto status = context_.producer.ClearLoad(); !status) return status;
   const Status put = plan->ByKey() ? PutKeys(*connection, tree, *plan, cut, generation)
@@ -144,12 +144,13 @@ Status Loader::LoadDocument(const schema::DocumentTree& tree) {
     if (!swept) return swept.error();
     context_.log.Info("load",
                       fmt::format("index {}: {} documents deleted that the tables no longer have",
-                                  tree.index, *swept));
+                                  tree.Place(), *swept));
   }
+  if (auto ended = context_.target.EndLoad(tree); !ended) return ended;
   auto end = source::CurrentWalLsn(*connection);
   if (!end) return end.error();
   context_.board.SetComplete(tree.number, *end);
-  context_.log.Info("load", fmt::format("index {}: loaded, {} documents", tree.index,
+  context_.log.Info("load", fmt::format("index {}: loaded, {} documents", tree.Place(),
                                         context_.board.Progress(tree.number).documents));
   return {};
 }

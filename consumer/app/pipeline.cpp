@@ -74,7 +74,7 @@ class Recorder {
       states_[i].load = context_.board.Progress(static_cast<uint32_t>(i));
       if (auto status = context_.target.WriteState(context_.trees[i], states_[i]); !status) {
         return std::move(status).error().While("recording the position in index " +
-                                               context_.trees[i].index);
+                                               context_.trees[i].Place());
       }
       context_.board.SetStored(static_cast<uint32_t>(i), states_[i].load);
       PGSYNC_CRASH_POINT("state");
@@ -102,7 +102,28 @@ void TakeReports(queue::Producer& producer, LoadBoard* board) {
   for (const queue::LoadReport& report : *reports) board->MarkDone(report.range, report.documents);
 }
 
-// "Up to now" of `run --once`.
+// `load` of other documents leaves generations as they are.
+bool FillsNext(const PipelineSettings& settings, const LoadBoard& board) {
+  return std::any_of(settings.next.begin(), settings.next.end(),
+                     [&](uint32_t number) { return board.Wanted(number); });
+}
+
+// Which of the generations that nobody sees yet may be seen. A predecessor that was killed may have
+// written to the one that is seen what it could not write to its successor; so that is so once all
+// up to `begun`, the end of the WAL when this process began, was written by this one. From then on
+// every batch writes to the successor first: its trees come before the retiring ones.
+std::vector<uint32_t> ReadyGenerations(const PipelineSettings& settings, const LoadBoard& board,
+                                       Lsn begun, Lsn recorded) {
+  std::vector<uint32_t> ready;
+  if (recorded < begun) return ready;
+  for (const uint32_t number : settings.next) {
+    const model::LoadProgress load = board.Progress(number);
+    if (load.complete && load.settled <= recorded) ready.push_back(number);
+  }
+  return ready;
+}
+
+// "Up to now".
 Result<Lsn> EndOfWal(const PipelineSettings& settings) {
   auto connection = pg::Connection::Open(settings.postgres, settings.database);
   if (!connection) return connection.error();
@@ -114,12 +135,13 @@ Result<Lsn> EndOfWal(const PipelineSettings& settings) {
 Status RunPipeline(const PipelineSettings& settings, const std::vector<schema::DocumentTree>& trees,
                    sink::Target& target, queue::Queue& queue, std::vector<model::SyncState> states,
                    base::StopSignal& drain, base::Logger& log, base::Metrics& metrics) {
-  Lsn once_target;
-  if (settings.once) {
+  Lsn begun;
+  if (settings.once || !settings.next.empty()) {
     auto end = EndOfWal(settings);
     if (!end) return end.error();
-    once_target = *end;
+    begun = *end;
   }
+  const auto begun_at = steady_clock::now();
 
   std::vector<model::LoadProgress> loads;
   for (const model::SyncState& state : states) loads.push_back(state.load);
@@ -153,6 +175,7 @@ Status RunPipeline(const PipelineSettings& settings, const std::vector<schema::D
     const auto error = first_error.Get();
     if (error) log.Error("pipeline", error->message);
     if (!error && settings.starts_again != nullptr && settings.starts_again->load()) return 1;
+    if (!error && settings.ready != nullptr && !settings.ready->empty()) return 1;
     return !error ? 0 : error->kind == ErrorKind::kRefused ? 3 : 1;
   };
   const LeaveLimit limit(drain, [&] {
@@ -193,8 +216,16 @@ Status RunPipeline(const PipelineSettings& settings, const std::vector<schema::D
     status_line.Update(stream.Received(), recorder.recorded());
     // Not before the slot is known to be ours: the position may be another daemon's work.
     const bool streaming = stream.Generation() > 0;
+    // Builds of other processes' former lives are over by then, too.
+    const bool alone =
+        settings.role == Role::kAll || steady_clock::now() - begun_at > kOtherProcesses;
+    if (streaming && FillsNext(settings, board)) {
+      if (alone) *settings.ready = ReadyGenerations(settings, board, begun, recorder.recorded());
+      if (!settings.ready->empty()) drain.Request();
+      continue;
+    }
     const bool settled = board.WantedSettled(recorder.recorded());
-    if (ends && settled && streaming && recorder.recorded() >= once_target) {
+    if (ends && settled && streaming && recorder.recorded() >= begun) {
       drain.Request();
     }
   }

@@ -64,6 +64,10 @@ struct PipelineSettings {
   double load_rate = 0;              // documents per second of all loads together; 0: no limit
   LiveLine* live = nullptr;          // on a terminal: where the loads' progress is shown
   std::chrono::milliseconds log_interval{10000};
+  // Trees that fill a generation which searches do not see yet. When one or more of them hold all
+  // that the tables have, they are put into `ready`, and the pipeline ends in order.
+  std::vector<uint32_t> next;
+  std::vector<uint32_t>* ready = nullptr;
   // Set when the drain is there to begin again: then a process that has to be ended by force has
   // failed.
   const std::atomic<bool>* starts_again = nullptr;

@@ -52,7 +52,7 @@ base::Result<std::unique_ptr<Rewriter>> Rewriter::Open(const Config& config,
     if ((*state)->fingerprint != tree.fingerprint) {
       return base::Refused(fmt::format(
           "index \"{}\" was made from another schema file or other tables; pgsync-consumer run "
-          "SCHEMA says what to do",
+          "SCHEMA brings it up to this one",
           tree.index));
     }
   }

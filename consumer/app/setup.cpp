@@ -96,6 +96,19 @@ Result<ResolvedSchema> ResolveSchema(const Config& config, const schema::SchemaF
   return resolved;
 }
 
+Result<ResolvedSchema> ResolveEntry(const Config& config, const std::string& entry,
+                                    pg::Connection& connection) {
+  const auto no_environment = [](const std::string&) { return std::optional<std::string>(); };
+  const schema::SchemaFile file = schema::Parse("[" + entry + "]", "entry", no_environment,
+                                                {.skip_plugins = config.skip_plugins});
+  if (!file.ok()) {
+    ResolvedSchema faulty;
+    faulty.findings = file.findings();
+    return faulty;
+  }
+  return ResolveSchema(config, file, connection);
+}
+
 Result<ResolvedSchema> LoadResolvedSchema(const Config& config) {
   const auto faulty = [&](const std::vector<schema::Finding>& findings) {
     size_t errors = 0;

@@ -45,6 +45,12 @@ struct ResolvedSchema {
 base::Result<ResolvedSchema> ResolveSchema(const Config& config, const schema::SchemaFile& file,
                                            pg::Connection& connection);
 
+// One document alone: from its entry of a schema file, as a state keeps it (SyncState::source).
+// Findings of the file and of the checks are together, and are not an error here; the tree is there
+// when none of them is one.
+base::Result<ResolvedSchema> ResolveEntry(const Config& config, const std::string& entry,
+                                          pg::Connection& connection);
+
 // REQUIRES: file.ok(). Opens a connection to DatabaseOf().
 base::Result<pg::Connection> Connect(const Config& config, const schema::SchemaFile& file,
                                      bool replication = false);

@@ -38,7 +38,9 @@ std::string QueueMark(const std::vector<schema::DocumentTree>& trees, int timeli
 
 std::string TreesMark(const std::vector<schema::DocumentTree>& trees) {
   std::string mark;
-  for (const schema::DocumentTree& tree : trees) mark += tree.index + "=" + tree.fingerprint + "\n";
+  for (const schema::DocumentTree& tree : trees) {
+    mark += tree.Place() + "=" + tree.fingerprint + "\n";
+  }
   return mark;
 }
 

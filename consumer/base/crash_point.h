@@ -11,6 +11,10 @@
 //   xack           entries of the queue were marked as done
 //   state          the state of one index was recorded in the target
 //   feedback       a position was sent to the server
+//   beside         another generation of an index was made, nothing is in it
+//   serve          it is ready, and searches do not see it yet
+//   served         searches see it, nothing says so but the alias
+//   drop           the one that they saw before is about to be removed
 #pragma once
 
 #ifdef PGSYNC_CRASH_POINTS

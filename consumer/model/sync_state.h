@@ -38,11 +38,14 @@ struct LoadProgress {
 struct SyncState {
   std::string fingerprint;        // of the schema document
   std::string file_fingerprint;   // of what the file alone says; "" = not known
+  std::string source;             // JSON text: the document's entry of the file; "" = not known
   std::string shapes;             // JSON text: of the tables, app/table_shapes.h; "" = not known
   std::string system_identifier;  // of the PostgreSQL cluster
   std::string database;
   std::string slot;
   base::Lsn applied;
+  // Changes are no longer followed, because another generation takes its place; `applied` stays.
+  bool frozen = false;
   LoadProgress load;
 
   bool operator==(const SyncState&) const = default;

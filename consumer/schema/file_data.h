@@ -105,6 +105,7 @@ struct NodeSpec {
 struct DocumentSpec {
   std::string path;
   uint32_t number = 0;
+  std::string text;  // the entry, with its variables replaced
   std::string database;
   std::string index;
   bool alias = true;

@@ -104,6 +104,7 @@ DocumentSpec ReadDocument(const Json& document, uint32_t number, const std::stri
   DocumentSpec spec;
   spec.path = path;
   spec.number = number;
+  spec.text = document.dump(-1, ' ', false, Json::error_handler_t::replace);
   spec.database = ReadOptionalString(document, "database", path, findings);
   if (!document.contains("database") || document["database"] == Json("") ||
       document["database"].is_null()) {

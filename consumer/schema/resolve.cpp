@@ -88,6 +88,7 @@ DocumentTree DocumentResolver::Resolve() && {
   tree_.database = document_.database;
   tree_.index = document_.index;
   tree_.alias = document_.alias;
+  tree_.source = document_.text;
   tree_.versioned = document_.versioned;
   tree_.empty_array = document_.empty_array;
   tree_.meta = document_.meta;

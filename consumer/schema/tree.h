@@ -160,11 +160,20 @@ struct TableUse {
   bool every_column = false;            // `emitted` and `watched` are not all
 };
 
+// What the generation of an index that a tree fills is to searches (design D8).
+enum class Stage : uint8_t {
+  kServed,    // they see it, and there is no other
+  kNext,      // they do not see it yet: it is built beside the one they see
+  kRetiring,  // they see it until the next one is ready; it was made from another file
+};
+
 struct DocumentTree {
   uint32_t number = 0;  // position in the schema file
   std::string database;
   std::string index;  // alias name, or the plain index
   bool alias = true;
+  Stage stage = Stage::kServed;
+  std::string generation;  // the real index, where there are two; else "": what `index` leads to
   bool versioned = true;
   bool empty_array = false;
   std::string pipeline;
@@ -190,6 +199,12 @@ struct DocumentTree {
   // Changes with the fingerprint, but not when only the tables changed: columns that belong to the
   // document because "columns" names none, and types. Then the same index can be loaded again.
   std::string file_fingerprint;
+  // The document's entry of the file, as JSON text with its variables replaced: what makes the same
+  // tree again, when the file has another one by then.
+  std::string source;
+
+  // The name to write to: of an alias, a plain index or one generation.
+  const std::string& Place() const { return generation.empty() ? index : generation; }
 };
 
 // Whether documents keep the keys of rows in them, for the target to find them by.

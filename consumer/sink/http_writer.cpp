@@ -35,15 +35,15 @@ base::Result<model::BulkOutcome> HttpWriter::Write(const model::BulkRequest& req
     }
   }
   const schema::DocumentTree& tree = trees_[document];
-  std::string path = fmt::format("/{}/_bulk?{}", EscapePathPart(tree.index), kBulkFilter);
+  std::string path = fmt::format("/{}/_bulk?{}", EscapePathPart(tree.Place()), kBulkFilter);
   if (!tree.pipeline.empty()) path += "&pipeline=" + EscapePathPart(tree.pipeline);
-  if (tree.alias && require_alias_) path += "&require_alias=true";
+  if (tree.alias && tree.generation.empty() && require_alias_) path += "&require_alias=true";
 
   outcome.items.reserve(request.items.size());
   auto written = WriteSendable(path, request, &outcome);
   if (!written) {
     return std::move(written).error().While(
-        fmt::format("writing to index \"{}\" at {}", tree.index, client_.url()));
+        fmt::format("writing to index \"{}\" at {}", tree.Place(), client_.url()));
   }
   return outcome;
 }

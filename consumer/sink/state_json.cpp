@@ -49,6 +49,8 @@ std::string StateToJson(const model::SyncState& state) {
   if (state.load.sweep_below > 0) json["load"]["sweep_below"] = state.load.sweep_below;
   if (state.load.settled.value > 0) json["load"]["settled"] = base::ToString(state.load.settled);
   if (!state.file_fingerprint.empty()) json["file_fingerprint"] = state.file_fingerprint;
+  if (!state.source.empty()) json["source"] = state.source;
+  if (state.frozen) json["frozen"] = true;
   if (!state.shapes.empty()) json["shapes"] = Json::parse(state.shapes, nullptr, false);
   // Names of slots and databases can be in any encoding; a state that cannot be written would be
   // worse than a "?" in it.
@@ -79,6 +81,8 @@ base::Result<model::SyncState> ParseState(std::string_view json_text, std::strin
     if (const auto shapes = json.find("shapes"); shapes != json.end() && shapes->is_object()) {
       state.shapes = shapes->dump(-1, ' ', false, Json::error_handler_t::replace);
     }
+    state.source = json.value("source", "");
+    state.frozen = json.value("frozen", false);
     state.system_identifier = json.at("system_identifier").get<std::string>();
     state.database = json.at("database").get<std::string>();
     state.slot = json.at("slot").get<std::string>();

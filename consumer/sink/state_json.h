@@ -3,7 +3,8 @@
 //   {"format": 1, "fingerprint": …, "system_identifier": …, "database": …, "slot": …, "applied":
 //   "16/B374D848",
 //    "load": {"complete", "plan", "chunks", "done_below", "done_above": [n, …], "last_key",
-//    "documents"}}
+//    "documents"}, "source": the entry of the schema file as text, for the order of its keys,
+//    "frozen": true}
 // Another format number means that another version of pgsync wrote it: refused, never guessed.
 #pragma once
 

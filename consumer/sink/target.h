@@ -65,6 +65,14 @@ class Writer {
   std::chrono::steady_clock::time_point not_before{};
 };
 
+// A real index of ours behind, or beside, an alias (design D8).
+struct GenerationState {
+  int number = 0;       // 2 of "book_2"
+  std::string name;     // "book_2"
+  bool served = false;  // the alias leads to it
+  model::SyncState state;
+};
+
 class Target {
  public:
   virtual ~Target() = default;
@@ -94,6 +102,32 @@ class Target {
   // takes over fields that tree.index_body has and it has not. kRefused with the remedy when it
   // cannot. Targets without mappings have nothing to do.
   virtual base::Status Extend(const schema::DocumentTree&) { return {}; }
+
+  // A load is finished, and its state not yet stored as such: gives the index the settings back
+  // that it was loaded without, and makes its documents searchable. May be called again.
+  virtual base::Status EndLoad(const schema::DocumentTree&) { return {}; }
+
+  // Generations: whether another index can be filled beside the one that searches see. With false
+  // the four calls below are not made.
+  virtual bool KeepsGenerations(const schema::DocumentTree&) const { return false; }
+  // All of ours, by number. What `tree.generation` says does not matter.
+  virtual base::Result<std::vector<GenerationState>> Generations(const schema::DocumentTree&) {
+    return std::vector<GenerationState>();
+  }
+  // Creates the next one, as Create does, and no alias leads to it. Returns its name.
+  virtual base::Result<std::string> CreateBeside(const schema::DocumentTree&,
+                                                 const model::SyncState&) {
+    return base::Fatal("this target keeps no generations");
+  }
+  // From now on searches see `tree.generation` and, in the same step, not the one before. All that
+  // was written to it is searchable then. May be called again.
+  virtual base::Status Serve(const schema::DocumentTree&) {
+    return base::Fatal("this target keeps no generations");
+  }
+  // Removes one that is not served. May be called again.
+  virtual base::Status DropGeneration(const schema::DocumentTree&, const std::string&) {
+    return base::Fatal("this target keeps no generations");
+  }
 
   // REQUIRES: ReadState found a state, or Create succeeded.
   virtual std::unique_ptr<Writer> NewWriter() = 0;

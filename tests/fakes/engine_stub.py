@@ -4,7 +4,7 @@
     engine_stub.py [PORT]        default 0 = any free port; prints "PORT <port>" as its first line on standard output
 
 It speaks as much of the Elasticsearch/OpenSearch API as pgsync uses: GET /, indices (PUT GET HEAD DELETE), aliases, mappings
-with _meta, _bulk (index, create, delete; versions external and external_gte, 409 on conflicts, deletions remembered for ever; gzip;
+with _meta, _settings, _bulk (index, create, delete; versions external and external_gte, 409 on conflicts, deletions remembered for ever; gzip;
 require_alias), _ingest/pipeline (all exist but those named missing…), _count, _refresh, _flush, _search with and without scroll (match_all only, all hits in order of id), _doc/<id>.
 Documents are kept by _id alone (no shards, routing is only remembered). Nothing is stored on disk: a restart is an empty engine.
 
@@ -186,6 +186,17 @@ class Engine:
                     index.mappings.setdefault("properties", {}).update(value)
                 else:
                     index.mappings[key] = value  # the engines replace _meta as a whole too
+        return {"acknowledged": True}
+
+    @staticmethod
+    def settings(index):
+        """Those that are not the default, and always the number of replicas, as text."""
+        own = index.settings.get("index", index.settings)
+        return {"number_of_replicas": "1", **{k: v if isinstance(v, dict) else str(v) for k, v in own.items() if v is not None}}
+
+    def put_settings(self, name, body):
+        for index in self.resolve(name):
+            index.settings = {"index": {**index.settings.get("index", index.settings), **body.get("index", body)}}
         return {"acknowledged": True}
 
     def item(self, verb, meta, source, default_index, require_alias):
@@ -473,6 +484,9 @@ class Handler(BaseHTTPRequestHandler):
                     return 200, {i.name: {"mappings": i.mappings} for i in ENGINE.resolve(p[0])}
                 self.logged_body = body
                 return 200, ENGINE.put_mapping(p[0], body)
+            if p[1] == "_settings":
+                return 200, ENGINE.put_settings(p[0], body) if method == "PUT" else {
+                    i.name: {"settings": {"index": ENGINE.settings(i)}} for i in ENGINE.resolve(p[0])}
             if p[1] == "_alias":
                 return 200, {i.name: {"aliases": ENGINE.describe(i)["aliases"]} for i in ENGINE.resolve(p[0])}
             if p[1] in ("_refresh", "_flush"):

@@ -466,12 +466,22 @@ void LiveOn(const HttpConfig& config, bool is_stub) {
   EXPECT_EQ(counts->done, is_stub ? 5003u : 5001u);
   EXPECT_EQ(counts->fresher, 1u);
   EXPECT_EQ(counts->rejected, is_stub ? 2u : 4u);  // the stub has no mappings
+  check(target->EndLoad(trees[0]));
   check(target->MakeSearchable(trees[0]));
   auto swept = target->Sweep(trees[0], version + 1);
   ASSERT_TRUE(swept.ok()) << swept.error().message;
   EXPECT_EQ(*swept, is_stub ? 2502u : 2500u);
   check(target->MakeSearchable(trees[0]));
   EXPECT_EQ(*target->Count(trees[0]), 2500u);
+  auto beside = target->CreateBeside(trees[0], state);
+  ASSERT_TRUE(beside.ok()) << beside.error().message;
+  EXPECT_EQ(*beside, "pgsync_sink_test_2");
+  trees[0].generation = *beside;
+  check(target->EndLoad(trees[0]));
+  check(target->Serve(trees[0]));
+  check(target->DropGeneration(trees[0], "pgsync_sink_test_1"));
+  EXPECT_EQ(*target->Count(trees[0]), 0u);
+  trees[0].generation = "";
   check(target->Drop(trees[0]));
   EXPECT_FALSE(target->ReadState(trees[0])->has_value());
   EXPECT_EQ(target->NewWriter()->Write(request).error().kind, ErrorKind::kRefused);
