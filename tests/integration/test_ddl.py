@@ -289,8 +289,9 @@ def test_partitions_that_bring_or_take_rows(scenario, change):
 def test_new_empty_partition_loads_nothing(scenario):
     daemon = ledger(scenario)
     scenario.sql("CREATE TABLE entry_3 PARTITION OF entry FOR VALUES FROM ('2022-01-01') TO ('2023-01-01')")
-    # The stream is also opened anew when all is loaded; only this says that the partition was seen while it was empty.
-    wait_for("the daemon to begin again", lambda: "the tables changed; beginning again" in daemon.log.read_text(), 60, 0.1)
+    # The stream is also opened anew when all is loaded; only the one after these words says that the partition was seen while it was empty.
+    wait_for("the daemon to begin again",
+             lambda: "streaming slot" in daemon.log.read_text().partition("the tables changed; beginning again")[2], 60, 0.1)
     scenario.sql("INSERT INTO entry SELECT i % 40 + 1, i, '2022-03-03', 1 FROM generate_series(1, 90) i")
     scenario.wait_synced(daemon)
     scenario.assert_equal()
