@@ -187,7 +187,7 @@ class TakingUp {
     const PreflightInput together{
         schema_->database, schema_->slot, schema_->trees, schema_->catalog,
         [&] { return pg::Connection::Open(config_.postgres, schema_->database, true); }};
-    Status checked = CheckBeforeRun(connection_, together);
+    Status checked = CheckBeforeRun(connection_, together, log_);
     if (checked || checked.error().kind != base::ErrorKind::kRefused) return checked;
     for (size_t i = documents; i < schema_->trees.size(); ++i) {
       auto frozen = Freeze(schema_->trees[i], served_[i - documents], checked.error().message);
