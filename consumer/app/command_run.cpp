@@ -236,9 +236,9 @@ Status RunUntilChange(const Config& config, const ResolvedSchema& schema, base::
   }
   // What took the other one away may be taking the server away, too; and the connection is old.
   auto fresh = pg::Connection::Open(config.postgres, schema.database);
-  const Status ended = !fresh
-                           ? Status(fresh.error())
-                           : RunInTurn(config, schema, *fresh, stop, changed, ending, share, log, metrics);
+  const Status ended =
+      !fresh ? Status(fresh.error())
+             : RunInTurn(config, schema, *fresh, stop, changed, ending, share, log, metrics);
   if (!ended && MayPass(ended.error())) ending->slot_taken.store(true);
   return ended;
 }
