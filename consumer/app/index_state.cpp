@@ -101,6 +101,9 @@ Status LoadAgain(pg::Connection& connection, sink::Target& target, const schema:
     // It is on its way out; what the engine does not take is a dead letter meanwhile.
     log.Warning("run", extended.error().message);
   }
+  // Without any transaction since then, documents of before would have the version of those of now.
+  auto newer = connection.Query("SELECT pg_current_xact_id()");
+  if (!newer) return std::move(newer).error().While("taking a transaction id");
   auto snapshot = assemble::CurrentSnapshot(connection);
   if (!snapshot) return std::move(snapshot).error();
   state->load = {};
