@@ -119,7 +119,9 @@ class TakingUp {
     if (plan.beside) {
       auto ours = CheckState(schema_->trees[i], plan.served->state, origin_, true);
       if (!ours) return ours;
+      if (auto next = FillNext(plan, shapes, &schema_->trees[i]); !next) return next;
     }
+    // Not before: the next one must not get the name of one that a late request may still write to.
     for (const std::string& name : plan.unfinished) {
       // Workers of other processes may still write to it, and it would be made again by that.
       if (config_.role == Role::kProducer) {
@@ -133,9 +135,7 @@ class TakingUp {
     for (const std::string& name : plan.retired) {
       found_.retired.push_back({schema_->trees[i], name});
     }
-    if (!plan.beside) return {};
-    if (auto next = FillNext(plan, shapes, &schema_->trees[i]); !next) return next;
-    return Follow(i, *plan.served, may_follow);
+    return plan.beside ? Follow(i, *plan.served, may_follow) : Status();
   }
 
   Status FillNext(const GenerationPlan& plan, const std::string& shapes,
