@@ -198,8 +198,8 @@ Status RunInTurn(const Config& config, const ResolvedSchema& file, pg::Connectio
   settings.ready = &ready;
   const milliseconds grace =
       config.developer.grace + (config.role == Role::kAll ? milliseconds(0) : kOtherProcesses);
-  const RetiredGenerations retired(*target, std::move(generations->retired), grace, config.once,
-                                   log);
+  const RetiredGenerations retired(*target, std::move(generations->retired), grace,
+                                   EndsByItself(config), log);
   const bool more = schema.trees.size() > file.trees.size();
   std::optional<SchemaWatch> watch;
   if (more) watch.emplace(config.postgres, schema, stop, log);
