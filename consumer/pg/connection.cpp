@@ -339,14 +339,11 @@ Result<std::optional<std::string_view>> Connection::ReadCopy() {
 
 Status Connection::WriteCopy(std::string_view bytes) {
   pg_conn* conn = state_->raw();
-  if (PQputCopyData(conn, bytes.data(), static_cast<int>(bytes.size())) == 1 &&
-      PQflush(conn) == 0) {
-    return {};
+  if (PQputCopyData(conn, bytes.data(), static_cast<int>(bytes.size())) != 1 ||
+      PQflush(conn) != 0) {
+    return state_->Lost();
   }
-  // libpq takes in what has arrived before it writes: an ERROR of the server may show here first.
-  const ResultHandle result(PQisBusy(conn) == 0 ? PQgetResult(conn) : nullptr);
-  if (PQresultErrorField(result.get(), PG_DIAG_SQLSTATE) == nullptr) return state_->Lost();
-  return state_->Failure(result.get(), &sql_state_);
+  return {};
 }
 
 Status Connection::EndCopy() {

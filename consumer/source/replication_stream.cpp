@@ -174,6 +174,8 @@ Status ReplicationStream::Feedback(bool request_reply) {
 }
 
 Status ReplicationStream::KeepAlive() {
+  // Why it ended is known; that nothing can be sent any more only hides that.
+  if (broken_) return *broken_;
   if (Clock::now() < NextFeedback()) return {};
   return Feedback(false);
 }
