@@ -112,16 +112,25 @@ base::Result<std::vector<std::string>> BehindAlias(HttpClient& client, const std
 
 base::Status BeginFilling(HttpClient& client, const std::string& name, Json meta,
                           base::Logger& log) {
+  const auto warn = [&](const base::Error& error) {
+    log.Warning("sink", fmt::format("index {} is loaded with the settings that it has: {}", name,
+                                    error.message));
+  };
   auto kept = SettingsToKeep(client, name);
   if (!kept) return std::move(kept).error();
   Json filling = {{"refresh_interval", "-1"}};
   if (kept->contains("number_of_replicas")) filling["number_of_replicas"] = 0;
   meta[kNote] = std::move(*kept);
-  if (auto noted = PutMapping(client, name, meta); !noted) return noted;
+  if (auto noted = PutMapping(client, name, meta); !noted) {
+    if (noted.error().kind != base::ErrorKind::kRetry) return noted;
+    warn(noted.error());
+    return {};
+  }
   const auto set = PutSettings(client, name, filling);
-  if (set || set.error().kind == base::ErrorKind::kRetry) return set;
-  log.Warning("sink", fmt::format("index {} is loaded with the settings that it has: {}", name,
-                                  set.error().message));
+  if (set) return set;
+  warn(set.error());
+  // It may have come through: what is noted is given back at the end.
+  if (set.error().kind == base::ErrorKind::kRetry) return {};
   meta.erase(kNote);
   return PutMapping(client, name, meta);
 }

@@ -43,8 +43,8 @@ base::Status SwapAlias(HttpClient& client, const std::string& alias,
 base::Result<std::vector<std::string>> BehindAlias(HttpClient& client, const std::string& alias);
 
 // The new index is to be filled: notes in `meta`, which the caller has just read, what it gets
-// back, stores that, and then takes it away. An engine that does not let it be changed is warned
-// of; the load is only slower then.
+// back, stores that, and then takes it away. An engine that does not let it be changed, or is too
+// busy, is warned of; the load is only slower then.
 base::Status BeginFilling(HttpClient& client, const std::string& name, nlohmann::json meta,
                           base::Logger& log);
 // It is filled: gives back what was noted, makes all of it visible to searches, and only then
