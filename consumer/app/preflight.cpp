@@ -26,6 +26,16 @@ base::Status CheckRowSecurity(pg::Connection& connection, const std::string& rol
 void CheckIndexes(const PreflightInput& input, Checks* checks);
 std::string Joined(const std::vector<std::string>& columns);
 
+// What the tables have to be and to allow.
+base::Status CheckTables(pg::Connection& connection, const std::string& role,
+                         const PreflightInput& input, Checks* checks) {
+  CheckPrivileges(role, input, checks);
+  CheckIdentities(input, checks);
+  if (auto status = CheckPartitions(connection, input, checks); !status) return status;
+  CheckViews(role, input, checks);
+  return CheckRowSecurity(connection, role, input, checks);
+}
+
 }  // namespace
 
 std::string ToString(const CheckResult& check) {
@@ -81,13 +91,7 @@ base::Result<Checks> Preflight(pg::Connection& connection, const PreflightInput&
     if (auto status = TryPlugin(connection, &checks); !status) return std::move(status).error();
   }
   if (can_try) CheckReplicationConnection(input, &checks);
-  CheckPrivileges(server->role, input, &checks);
-  CheckIdentities(input, &checks);
-  if (auto status = CheckPartitions(connection, input, &checks); !status) {
-    return std::move(status).error();
-  }
-  CheckViews(server->role, input, &checks);
-  if (auto status = CheckRowSecurity(connection, server->role, input, &checks); !status) {
+  if (auto status = CheckTables(connection, server->role, input, &checks); !status) {
     return std::move(status).error();
   }
   CheckIndexes(input, &checks);
@@ -101,13 +105,7 @@ base::Result<Checks> CheckServerAndTables(pg::Connection& connection, const Pref
   auto slot = source::InspectSlot(connection, input.slot);
   if (!slot) return std::move(slot).error();
   CheckServer(*server, slot->has_value(), &checks);
-  CheckPrivileges(server->role, input, &checks);
-  CheckIdentities(input, &checks);
-  if (auto status = CheckPartitions(connection, input, &checks); !status) {
-    return std::move(status).error();
-  }
-  CheckViews(server->role, input, &checks);
-  if (auto status = CheckRowSecurity(connection, server->role, input, &checks); !status) {
+  if (auto status = CheckTables(connection, server->role, input, &checks); !status) {
     return std::move(status).error();
   }
   return checks;

@@ -10,6 +10,7 @@ import bookshop
 from bookshop import DATABASE
 from faulty_run import AWAY
 from harness import consumer as program
+from harness.engine import EngineTarget
 from harness.http import HttpError, request
 from harness.processes import wait_for
 from witness import Witness, by_key
@@ -30,13 +31,7 @@ class SearchedEngine:
         return answer["hits"]["hits"]
 
     def state(self, index):
-        try:
-            answer = request("GET", f"{self.engine.url}/{index}/_mapping")
-        except HttpError as e:
-            if e.status == 404:
-                return None
-            raise
-        return next(iter(answer.values()))["mappings"].get("_meta", {}).get("pgsync")
+        return EngineTarget(self.engine).state(index)
 
     def ops(self):
         return []

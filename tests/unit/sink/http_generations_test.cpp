@@ -2,13 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
-#include <sstream>
 
-#include "consumer/base/log.h"
-#include "consumer/sink/http_client.h"
-#include "consumer/sink/target.h"
-#include "tests/unit/sink/bulk_builder.h"
-#include "tests/unit/sink/stub_process.h"
+#include "tests/unit/sink/stub_target.h"
 
 namespace sink {
 namespace {
@@ -17,45 +12,7 @@ using base::ErrorKind;
 using Json = nlohmann::json;
 using sink_test::Put;
 
-class HttpGenerationsTest : public testing::Test {
- protected:
-  HttpGenerationsTest() { config.url = stub.url; }
-
-  std::unique_ptr<Target> Open() {
-    auto target = MakeHttpTarget(config, trees, *log);
-    auto probed = target->Probe();
-    EXPECT_TRUE(probed.ok()) << probed.error().message;
-    return target;
-  }
-  std::unique_ptr<Target> Created() {
-    auto target = Open();
-    auto created = target->Create(trees[0], sink_test::State());
-    EXPECT_TRUE(created.ok()) << created.error().message;
-    return target;
-  }
-  std::string Ask(const std::string& method, const std::string& path,
-                  const std::string& body = "") {
-    HttpClient client(config);
-    auto response = client.Send({.method = method, .path = path, .body = body});
-    EXPECT_TRUE(response.ok()) << response.error().message;
-    return response ? response->body : "";
-  }
-  // What the stub holds: "id@version" in order.
-  std::string Held(const std::string& index) {
-    std::istringstream lines(Ask("GET", "/_stub/dump?index=" + index));
-    std::string line, all;
-    while (std::getline(lines, line)) {
-      const Json document = Json::parse(line);
-      all += document["_id"].get<std::string>() + "@" + document["_version"].dump() + " ";
-    }
-    return all;
-  }
-
-  sink_test::StubProcess stub;
-  HttpConfig config;
-  std::vector<schema::DocumentTree> trees = sink_test::Trees({"book"});
-  std::unique_ptr<base::Logger> log = base::MakeSilentLogger();
-};
+using HttpGenerationsTest = sink_test::StubTargetTest;
 
 TEST_F(HttpGenerationsTest, AFreshIndexIsFilledWithoutRefreshesAndGetsItsSettingsBack) {
   trees[0].index_body =

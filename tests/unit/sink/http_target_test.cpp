@@ -2,18 +2,10 @@
 // set, AWholeLife runs on that engine instead (its indices are called pgsync_sink_test and are
 // dropped afterwards).
 #include <gtest/gtest.h>
-#include <signal.h>
-#include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <cstdio>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
-#include "consumer/sink/http_client.h"
-#include "consumer/sink/target.h"
-#include "tests/unit/sink/bulk_builder.h"
+#include "tests/unit/sink/stub_target.h"
 
 namespace sink {
 namespace {
@@ -24,72 +16,12 @@ using model::ItemStatus;
 using sink_test::Delete;
 using sink_test::Put;
 
-// The stub as a child process; ends with it.
-class Stub {
- public:
-  Stub() {
-    int out[2];
-    if (pipe(out) != 0) abort();
-    pid_ = fork();
-    if (pid_ == 0) {
-      dup2(out[1], STDOUT_FILENO);
-      execlp("python3", "python3", PGSYNC_SOURCE_DIR "/tests/fakes/engine_stub.py", nullptr);
-      _exit(127);
-    }
-    close(out[1]);
-    std::unique_ptr<FILE, int (*)(FILE*)> lines(fdopen(out[0], "r"), fclose);
-    int port = 0;
-    if (fscanf(lines.get(), "PORT %d", &port) != 1) ADD_FAILURE() << "the stub did not start";
-    url = "http://127.0.0.1:" + std::to_string(port);
-  }
-  ~Stub() {
-    kill(pid_, SIGKILL);
-    waitpid(pid_, nullptr, 0);
-  }
-  std::string url;
-
- private:
-  pid_t pid_;
-};
-
-class HttpTargetTest : public testing::Test {
+class HttpTargetTest : public sink_test::StubTargetTest {
  protected:
-  HttpTargetTest() {
-    config.url = stub.url;
-    config.timeout = std::chrono::seconds(30);
-  }
+  HttpTargetTest() { config.timeout = std::chrono::seconds(30); }
 
-  std::unique_ptr<Target> Open() {
-    auto target = MakeHttpTarget(config, trees, *log);
-    auto probed = target->Probe();
-    EXPECT_TRUE(probed.ok()) << probed.error().message;
-    return target;
-  }
-  std::unique_ptr<Target> Created() {
-    auto target = Open();
-    auto created = target->Create(trees[0], sink_test::State());
-    EXPECT_TRUE(created.ok()) << created.error().message;
-    return target;
-  }
-  std::string Ask(const std::string& method, const std::string& path,
-                  const std::string& body = "") {
-    HttpClient client(config);
-    auto response = client.Send({.method = method, .path = path, .body = body});
-    EXPECT_TRUE(response.ok()) << response.error().message;
-    return response ? response->body : "";
-  }
   void Control(const std::string& what) {
     EXPECT_EQ(Ask("POST", "/_stub/" + what), R"({"ok": true})");
-  }
-  // What the stub holds: "id@version" in order.
-  std::string Held(const std::string& index) {
-    std::istringstream lines(Ask("GET", "/_stub/dump?index=" + index));
-    std::string line, all;
-    while (std::getline(lines, line)) {
-      const Json document = Json::parse(line);
-      all += document["_id"].get<std::string>() + "@" + document["_version"].dump() + " ";
-    }
-    return all;
   }
   static std::vector<ItemStatus> Statuses(const base::Result<model::BulkOutcome>& outcome) {
     std::vector<ItemStatus> statuses;
@@ -99,11 +31,6 @@ class HttpTargetTest : public testing::Test {
     }
     return statuses;
   }
-
-  Stub stub;
-  HttpConfig config;
-  std::vector<schema::DocumentTree> trees = sink_test::Trees({"book"});
-  std::unique_ptr<base::Logger> log = base::MakeSilentLogger();
 };
 
 TEST_F(HttpTargetTest, ProbeNamesTheProduct) {
