@@ -130,7 +130,7 @@ class Drawing:
         return f"UPDATE {quoted(table)} SET {', '.join(f'{q(n)} = {literal(row[n])}' for n in names)} WHERE {self.some_rows(table)}"
 
     def unlink(self, table):
-        names = [c["name"] for c in table["columns"] if c["null"] and c["name"] in self.linked[full_name(table)]]
+        names = [c["name"] for c in table["columns"] if c["null"] and not c["generated"] and c["name"] in self.linked[full_name(table)]]
         return f"UPDATE {quoted(table)} SET {', '.join(f'{q(n)} = NULL' for n in names)} WHERE {self.some_rows(table)}" if names else None
 
     def new_key(self, table):
