@@ -62,7 +62,7 @@ bool StatusLine::UpdateLoads(Clock::time_point now, uint64_t lag) {
     load.complete = progress.complete;
     if (load.complete) continue;
     loading = true;
-    const std::string index = context_.trees[load.document].Place();
+    const std::string& index = context_.trees[load.document].Place();
     load_text_ += fmt::format("; load of {}: {}", index, progress::ToText(estimate, rate));
     // One after the other is loaded: of the later ones there is nothing to show.
     if (!shown.empty()) continue;

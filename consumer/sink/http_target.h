@@ -103,7 +103,7 @@ class HttpTarget : public Target {
   HttpClient client_;
   std::string product_ = "engine";
   bool require_alias_ = false;
-  std::map<std::string, Generation> generations_;  // by tree.index, without `meta`
+  std::map<std::string, Generation> generations_;  // by tree.Place(), without `meta`
 };
 
 }  // namespace sink
