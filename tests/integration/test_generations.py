@@ -25,6 +25,14 @@ def wait_filling(scenario, engine, daemon, name="shelf_2"):
     assert not load["complete"], "the middle was missed"
 
 
+def die_filling(scenario, engine, shelf):
+    """The file changes, and the daemon is killed while it fills the new generation."""
+    shelf.write(AFTER, QUERY_AFTER)
+    daemon = scenario.start(env=QUICK)
+    wait_filling(scenario, engine, daemon)
+    daemon.kill9()
+
+
 def test_swap_under_search_and_writes(scenario, engine, queue, work):
     shelf = g.fill(scenario, work, engine, ROWS, queue)
     shelf.write(AFTER, QUERY_AFTER)
@@ -67,10 +75,7 @@ def test_the_old_file_comes_back_in_the_middle(scenario, engine, work):
     writer = g.Writer(scenario.server, ROWS)
     searcher.start()
     writer.start()
-    shelf.write(AFTER, QUERY_AFTER)
-    daemon = scenario.start(env=QUICK)
-    wait_filling(scenario, engine, daemon)
-    daemon.kill9()
+    die_filling(scenario, engine, shelf)
     shelf.write(BEFORE, QUERY_BEFORE)
     daemon = scenario.start(env=QUICK)
     g.wait_only(engine, "shelf_1", daemon)
@@ -85,10 +90,7 @@ def test_the_old_file_comes_back_in_the_middle(scenario, engine, work):
 
 def test_a_third_file_in_the_middle(scenario, engine, work):
     shelf = g.fill(scenario, work, engine, ROWS)
-    shelf.write(AFTER, QUERY_AFTER)
-    daemon = scenario.start(env=QUICK)
-    wait_filling(scenario, engine, daemon)
-    daemon.kill9()
+    die_filling(scenario, engine, shelf)
     third = {**BEFORE, "nodes": {"table": "item", "columns": ["id", "size"]}}
     shelf.write(third, "SELECT id::text, json_build_object('id', id, 'size', size) FROM item")
     daemon = scenario.start(env=QUICK)
@@ -153,10 +155,7 @@ def test_without_generations_documents_are_loaded_again_in_place(scenario, work,
 
 def test_teardown_removes_both(scenario, engine, work):
     shelf = g.fill(scenario, work, engine, ROWS)
-    shelf.write(AFTER, QUERY_AFTER)
-    daemon = scenario.start(env=QUICK)
-    wait_filling(scenario, engine, daemon)
-    daemon.kill9()
+    die_filling(scenario, engine, shelf)
     wait_for("the slot to be free", lambda: not scenario.sql("SELECT active FROM pg_replication_slots WHERE slot_name = %s", (shelf.slot,))[0][0])
     scenario.command("teardown", "--yes").expect(0)
     assert g.generations(engine) == {}
