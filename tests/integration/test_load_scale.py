@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import re
+import statistics
 import threading
 import time
 
@@ -138,12 +139,13 @@ def test_a_large_table_costs_no_more_at_its_end_than_at_its_start(scenario, work
     begun = next(s for s in samples if s.done > 0)
     rate_first = total * 0.1 / (time_of(samples, begun.done / total + 0.1) - begun.time)
     rate_last = total * 0.1 / (time_of(samples, 1) - time_of(samples, 0.9))
-    early = max(s.memory for s in samples if s.done <= ROWS * 0.2)
-    late = max(s.memory for s in samples)
+    # What is in flight goes up and down by 30 MB within a second; what is kept for good moves the middle.
+    early = statistics.median(s.memory for s in samples if 0 < s.done <= total * 0.25)
+    late = statistics.median(s.memory for s in samples if s.done >= total * 0.75)
     transaction, snapshot = max(s.transaction for s in samples), max(s.snapshot for s in samples)
     kept, written = max(s.kept for s in samples) / 2**20, (samples[-1].wal - samples[0].wal) / 2**20
     print(f"{ROWS:,} rows in {samples[-1].time:.1f} s beside {writer.rounds:,} transactions; documents/s: first tenth "
-          f"{rate_first:,.0f}, last {rate_last:,.0f}; memory MB: {early:.0f} in the first fifth, {late:.0f} in all, peak {peak:.0f}; "
+          f"{rate_first:,.0f}, last {rate_last:,.0f}; median memory MB: {early:.0f} in the first quarter, {late:.0f} in the last, peak {peak:.0f}; "
           f"oldest transaction {transaction:.2f} s, snapshot {snapshot:.2f} s; WAL written {written:.0f} MB, kept at most {kept:.0f} MB; "
           f"sessions {max(s.sessions for s in samples)}")
     assert peak <= MOST_MEMORY_MB
