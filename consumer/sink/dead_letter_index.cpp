@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <nlohmann/json.hpp>
+#include <span>
 
 #include "consumer/base/json_text.h"
 #include "consumer/sink/bulk_response.h"
@@ -21,6 +22,7 @@ constexpr char kIndexBody[] = R"({"mappings": {"dynamic": false, "properties": {
   "at": {"type": "date"}}}})";
 
 constexpr size_t kMostIdBytes = 512;  // the engines' limit for _id
+constexpr size_t kRequestBytes = 1 << 20;
 
 // How much of the document a letter carries. What even the dead letters cannot hold in one form is
 // tried in the next.
@@ -68,28 +70,50 @@ base::Status CreateIndex(HttpClient& client, const std::string& path) {
   return ClassifyFailure(response->status, response->body);
 }
 
-// Stores one letter, or returns false when the engine refuses it in this form.
-base::Result<bool> StoreOne(HttpClient& client, const std::string& path, const Rejected& letter,
-                            Form form, const std::string& at) {
+using Letters = std::span<const Rejected* const>;
+
+// Stores letters in one form, and collects those that the engine refuses in it.
+base::Status StoreTogether(HttpClient& client, const std::string& path, Letters letters, Form form,
+                           const std::string& at, std::vector<const Rejected*>* refused) {
   std::string body;
-  AppendLetter(letter, form, at, &body);
+  for (const Rejected* letter : letters) AppendLetter(*letter, form, at, &body);
   auto response = client.Send(
       {.method = "POST", .path = path, .body = body, .content_type = "application/x-ndjson"});
   if (!response) return std::move(response).error();
-  if (AdviceFor(response->status, response->body) == PartsAdvice::kSplitReject) return false;
-  const model::BulkItem item;
-  auto outcome = ClassifyBulk(response->status, response->body, std::span(&item, 1));
-  if (!outcome) return std::move(outcome).error();
-  switch (outcome->items[0].status) {
-    case model::ItemStatus::kDone:
-    case model::ItemStatus::kFresher:
-      return true;
-    case model::ItemStatus::kRetry:
-      return base::Retry(outcome->items[0].reason);
-    case model::ItemStatus::kRejected:
-      return false;
+  const PartsAdvice advice = AdviceFor(response->status, response->body);
+  if (letters.size() > 1 && advice != PartsAdvice::kNone) {
+    const size_t half = letters.size() / 2;
+    auto first = StoreTogether(client, path, letters.first(half), form, at, refused);
+    return first ? StoreTogether(client, path, letters.subspan(half), form, at, refused) : first;
   }
-  return false;
+  if (advice == PartsAdvice::kSplitReject) {
+    refused->push_back(letters[0]);
+    return {};
+  }
+  const std::vector<model::BulkItem> items(letters.size());
+  auto outcome = ClassifyBulk(response->status, response->body, items);
+  if (!outcome) return std::move(outcome).error();
+  for (size_t i = 0; i < letters.size(); ++i) {
+    const model::ItemOutcome& item = outcome->items[i];
+    if (item.status == model::ItemStatus::kRetry) return base::Retry(item.reason);
+    if (item.status == model::ItemStatus::kRejected) refused->push_back(letters[i]);
+  }
+  return {};
+}
+
+// In requests of about kRequestBytes.
+base::Status StoreAll(HttpClient& client, const std::string& path, Letters letters, Form form,
+                      const std::string& at, std::vector<const Rejected*>* refused) {
+  while (!letters.empty()) {
+    size_t count = 0;
+    for (size_t bytes = 0; count < letters.size() && bytes < kRequestBytes; ++count) {
+      bytes += letters[count]->document.size() + letters[count]->reason.size();
+    }
+    auto stored = StoreTogether(client, path, letters.first(count), form, at, refused);
+    if (!stored) return stored;
+    letters = letters.subspan(count);
+  }
+  return {};
 }
 
 }  // namespace
@@ -103,22 +127,19 @@ base::Status StoreDeadLetters(HttpClient& client, const std::string& index,
   if (!created) return created;
   const std::string path = fmt::format("{}/_bulk?{}", name, kBulkFilter);
   const std::string at = Now();
-  // One request per letter: letters are rare, and one that is too large must not hold up the
-  // others.
-  for (const Rejected& letter : rejected) {
-    bool stored = false;
-    for (const Form form : {Form::kAsIs, Form::kAsText, Form::kLeftOut}) {
-      auto result = StoreOne(client, path, letter, form, at);
-      if (!result) return std::move(result).error();
-      stored = *result;
-      if (stored) break;
-    }
-    if (!stored) {
-      return base::Fatal(
-          fmt::format("index \"{}\" takes no dead letters; was its mapping changed? Delete it, "
-                      "and it is made again",
-                      DeadLetterIndex(index)));
-    }
+  std::vector<const Rejected*> left;
+  for (const Rejected& letter : rejected) left.push_back(&letter);
+  for (const Form form : {Form::kAsIs, Form::kAsText, Form::kLeftOut}) {
+    std::vector<const Rejected*> refused;
+    auto stored = StoreAll(client, path, left, form, at, &refused);
+    if (!stored) return stored;
+    left = std::move(refused);
+  }
+  if (!left.empty()) {
+    return base::Fatal(
+        fmt::format("index \"{}\" takes no dead letters; was its mapping changed? Delete it, and it "
+                    "is made again",
+                    DeadLetterIndex(index)));
   }
   return {};
 }

@@ -1,6 +1,7 @@
 // The engine target against tests/fakes/engine_stub.py. With PGSYNC_TEST_ENGINE=http://host:port
 // set, AWholeLife runs on that engine instead (its indices are called pgsync_sink_test and are
 // dropped afterwards).
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
@@ -317,6 +318,30 @@ TEST_F(HttpTargetTest, ADeadLetterIsStoredEvenWhenItIsNoJsonOrTooLarge) {
   EXPECT_EQ(
       Json::parse(Ask("GET", "/book-rejected/_doc/2"))["_source"]["document"]["left_out_bytes"],
       large.size());
+}
+
+TEST_F(HttpTargetTest, DeadLettersGoTogetherAndOnesThatAreTooLargeHoldUpNoOther) {
+  auto target = Created();
+  std::vector<Rejected> letters;
+  for (int i = 0; i < 100; ++i) {
+    const std::string text(i % 10 == 3 ? 3000 : 3, 'x');
+    letters.push_back({std::to_string(i), "r", R"({"t":")" + text + R"("})", 1, base::Lsn{1}});
+  }
+  ASSERT_TRUE(target->WriteRejected(trees[0], letters).ok());
+  const std::string requests = Ask("GET", "/_stub/log");
+  const size_t first = requests.find("/book-rejected/_bulk");
+  ASSERT_NE(first, std::string::npos);
+  EXPECT_EQ(requests.find("/book-rejected/_bulk", first + 1), std::string::npos) << requests;
+
+  Control("max_bytes?n=2000");
+  for (Rejected& letter : letters) letter.version = 2;
+  ASSERT_TRUE(target->WriteRejected(trees[0], letters).ok());
+  for (int i = 0; i < 100; ++i) {
+    const Json letter =
+        Json::parse(Ask("GET", fmt::format("/book-rejected/_doc/{}", i)))["_source"];
+    EXPECT_EQ(letter["version"], 2);
+    EXPECT_EQ(letter["document"].contains("left_out_bytes"), i % 10 == 3) << letter;
+  }
 }
 
 TEST_F(HttpTargetTest, SweepsWhatIsOlder) {
