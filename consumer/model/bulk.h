@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace model {
@@ -47,6 +48,15 @@ struct BulkRequest {
   }
   std::string_view Text(const BulkItem& item) const {
     return std::string_view(body).substr(item.action_offset, item.end_offset - item.action_offset);
+  }
+  // Adds a copy of an item of another request.
+  void Append(const BulkRequest& from, BulkItem item) {
+    const size_t start = body.size();
+    body.append(from.Text(item));
+    item.document_offset = start + (item.document_offset - item.action_offset);
+    item.action_offset = start;
+    item.end_offset = body.size();
+    items.push_back(std::move(item));
   }
 };
 

@@ -96,16 +96,6 @@ class Delivery {
   const SinkMetrics& metrics_;
 };
 
-void Append(const model::BulkRequest& from, const model::BulkItem& item, model::BulkRequest* to) {
-  model::BulkItem copy = item;
-  const size_t start = to->body.size();
-  to->body.append(from.Text(item));
-  copy.action_offset = start;
-  copy.document_offset = start + (item.document_offset - item.action_offset);
-  copy.end_offset = to->body.size();
-  to->items.push_back(std::move(copy));
-}
-
 // The dead letters of one request, by document of the schema.
 using DeadLetters = std::vector<std::vector<Rejected>>;
 
@@ -187,7 +177,7 @@ base::Result<DeliveryCounts> Deliver(Target& target, Writer& writer,
       switch (result.status) {
         case model::ItemStatus::kDone:
           if (goes_with_another(item)) {
-            Append(request, item, &left);
+            left.Append(request, item);
           } else {
             ++counts.done;
           }
@@ -198,7 +188,7 @@ base::Result<DeliveryCounts> Deliver(Target& target, Writer& writer,
         case model::ItemStatus::kRetry:
           if (why.empty()) why = result.reason;
           again.insert(item.id);
-          Append(request, item, &left);
+          left.Append(request, item);
           break;
         case model::ItemStatus::kRejected:
           if (item.document >= trees.size()) {

@@ -23,6 +23,15 @@ bool IsOverload(const HttpResponse& response) {
   return false;
 }
 
+// An engine guesses the mapping of a new field from the first document that has it. When two come at
+// once, 0.5 in one and 2 in the other, the guess that loses is refused with this type; a moment later
+// the field is there, and the document fits.
+bool MayBeLostGuess(const model::BulkItem& item, const model::ItemOutcome& outcome) {
+  return item.kind == model::BulkItem::Kind::kIndex &&
+         outcome.status == model::ItemStatus::kRejected &&
+         outcome.reason.starts_with("illegal_argument_exception");
+}
+
 }  // namespace
 
 base::Result<model::BulkOutcome> HttpWriter::Write(const model::BulkRequest& request) {
@@ -41,6 +50,7 @@ base::Result<model::BulkOutcome> HttpWriter::Write(const model::BulkRequest& req
 
   outcome.items.reserve(request.items.size());
   auto written = WriteSendable(path, request, &outcome);
+  if (written) written = WriteLostGuesses(path, request, &outcome);
   if (!written) {
     return std::move(written).error().While(
         fmt::format("writing to index \"{}\" at {}", tree.Place(), client_.url()));
@@ -65,6 +75,27 @@ base::Status HttpWriter::WriteSendable(const std::string& path, const model::Bul
       outcome->items.emplace_back();
     }
     begin = end;
+  }
+  return {};
+}
+
+// Once more: what is refused again is refused for another reason.
+base::Status HttpWriter::WriteLostGuesses(const std::string& path,
+                                          const model::BulkRequest& request,
+                                          model::BulkOutcome* outcome) {
+  model::BulkRequest again;
+  std::vector<size_t> places;
+  for (size_t i = 0; i < request.items.size(); ++i) {
+    if (!MayBeLostGuess(request.items[i], outcome->items[i])) continue;
+    again.Append(request, request.items[i]);
+    places.push_back(i);
+  }
+  if (again.items.empty()) return {};
+  model::BulkOutcome second;
+  auto written = WritePart(path, again, 0, again.items.size(), &second);
+  if (!written) return written;
+  for (size_t i = 0; i < places.size(); ++i) {
+    outcome->items[places[i]] = std::move(second.items[i]);
   }
   return {};
 }

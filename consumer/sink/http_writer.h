@@ -36,6 +36,8 @@ class HttpWriter : public Writer {
  private:
   base::Status WriteSendable(const std::string& path, const model::BulkRequest& request,
                              model::BulkOutcome* outcome);
+  base::Status WriteLostGuesses(const std::string& path, const model::BulkRequest& request,
+                                model::BulkOutcome* outcome);
   base::Result<HttpResponse> SendBulk(const std::string& path, std::string_view body);
   base::Status WritePart(const std::string& path, const model::BulkRequest& request, size_t begin,
                          size_t end, model::BulkOutcome* outcome);

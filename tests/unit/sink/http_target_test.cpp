@@ -308,6 +308,22 @@ TEST_F(HttpTargetTest, DeliveryThroughTroubleLeavesEveryDocument) {
   EXPECT_EQ(letter["version"], 7);
 }
 
+TEST_F(HttpTargetTest, ADocumentWhoseGuessedMappingLostIsSentOnceMore) {
+  auto target = Created();
+  Control("fail_items?pattern=^1$&status=400&type=illegal_argument_exception&count=1");
+  Control("fail_items?pattern=^2$&status=400&type=illegal_argument_exception");
+  Control("fail_items?pattern=^3$&status=400&type=mapper_parsing_exception&count=1");
+  model::BulkRequest request;
+  for (int i = 0; i < 5; ++i) Put(&request, std::to_string(i), 7, R"({"t":"x"})");
+  const auto outcome = target->NewWriter()->Write(request);
+  ASSERT_TRUE(outcome.ok()) << outcome.error().message;
+  for (const size_t i : {0u, 1u, 4u})
+    EXPECT_EQ(outcome->items[i].status, model::ItemStatus::kDone) << i;
+  EXPECT_EQ(outcome->items[2].status, model::ItemStatus::kRejected);
+  EXPECT_EQ(outcome->items[3].status, model::ItemStatus::kRejected);
+  EXPECT_EQ(Held("book"), "0@7 1@7 4@7 ");
+}
+
 TEST_F(HttpTargetTest, ADeadLetterIsStoredEvenWhenItIsNoJsonOrTooLarge) {
   auto target = Created();
   ASSERT_TRUE(target->WriteRejected(trees[0], {{"1", "r", "{broken", 1, base::Lsn{1}}}).ok());
