@@ -33,6 +33,8 @@ constexpr milliseconds kTick{50};
 constexpr milliseconds kOpenPoll{5};
 // Chunks of a load that are done and not stored yet: from here on they are stored at once.
 constexpr uint32_t kMostUnstored = 8;
+// Of the usual interval, while documents are loaded: states stored every second cost an engine 3 %.
+constexpr int kSeldom = 5;
 
 // Engines that are not told versions keep what came last. Only one worker, that has one bulk under
 // way, writes last what was read last.
@@ -66,7 +68,8 @@ class Recorder {
     }
     const bool news = *low > recorded_ || revision != revision_;
     const auto now = steady_clock::now();
-    const auto interval = context_.settings.developer.record_interval;
+    const auto interval = context_.settings.developer.record_interval *
+                          (context_.board.WantedComplete() ? 1 : kSeldom);
     if (!news || (!now_at_once && now - last_ < interval)) return {};
     for (size_t i = 0; i < states_.size(); ++i) {
       // An index that is ahead of the others keeps its position; it never goes back.

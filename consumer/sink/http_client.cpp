@@ -165,7 +165,7 @@ base::Status HttpClient::SetOptions(const std::string& url, const HttpRequest& r
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
                    hosts_->count() > 1 ? kConnectTimeoutOfManyMs : kConnectTimeoutMs);
   curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(timeout.count()));
-  curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
+  if (config_.compress) curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
   curl_easy_setopt(easy, CURLOPT_URL, (url + request.path).c_str());
   curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, std::string(request.method).c_str());
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, OnBody);

@@ -43,6 +43,27 @@ TEST(BulkResponse, OutcomesComeInTheOrderOfTheItems) {
   EXPECT_EQ(outcome->items[3].status, ItemStatus::kFresher);
 }
 
+TEST(BulkResponse, AllOfThemDone) {
+  const std::string body =
+      R"({"errors":false,"items":[{"index":{"status":201}},{"delete":{"status":404}},{"delete":{"status":200}},)"
+      R"({"index":{"status":200}}]})";
+  const auto outcome = ClassifyBulk(200, body, Items("iddi"));
+  ASSERT_TRUE(outcome.ok()) << outcome.error().message;
+  for (const model::ItemOutcome& item : outcome->items) EXPECT_EQ(item.status, ItemStatus::kDone);
+  EXPECT_EQ(outcome->items[0].code, 201);
+  EXPECT_EQ(outcome->items[1].code, 404);
+  EXPECT_EQ(outcome->items[2].code, 200);
+  EXPECT_EQ(outcome->items[3].code, 200);
+
+  for (const char* others : {"iidi", "dddi", "idd", "iddid", "", "idid"}) {
+    EXPECT_FALSE(ClassifyBulk(200, body, Items(others)).ok()) << others;
+  }
+  for (size_t length = 0; length < body.size(); ++length) {
+    EXPECT_FALSE(ClassifyBulk(200, body.substr(0, length), Items("iddi")).ok()) << length;
+  }
+  EXPECT_FALSE(ClassifyBulk(200, body + "]", Items("iddi")).ok());
+}
+
 TEST(BulkResponse, WhatPassesIsRetried) {
   for (const auto& [status, type] :
        std::vector<std::pair<int, std::string>>{{429, "es_rejected_execution_exception"},
