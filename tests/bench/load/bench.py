@@ -114,9 +114,11 @@ class Bench(BenchServer):
         return self.into_engine(workload.index, roots, lambda: self.peer(workload, database, roots, "--engine"))
 
     def parallel_sync(self, workload, database, roots):
-        """PGSync's `parallel_sync` as it comes: two processes per processor. Its `bootstrap` (slot, triggers, view, index) is not counted."""
+        """PGSync's `parallel_sync` as it comes, two processes per processor, but for the pool of connections: its processes inherit that and
+        now and then read each other's answers. Its `bootstrap` (slot, triggers, view, index) is not counted."""
         self.fresh_engine()
-        tools, env = pathlib.Path(self.python).parent, self.peer_environment() | {"PATH": "/usr/bin:/bin", "HOME": str(self.home)}
+        tools = pathlib.Path(self.python).parent
+        env = self.peer_environment() | {"PATH": "/usr/bin:/bin", "HOME": str(self.home), "SQLALCHEMY_USE_NULLPOOL": "true"}
         schema = self.schema(workload, database)
         run([tools / "bootstrap", "--config", schema], env=env, cwd=self.home)
         words = self.home / "parallel_sync.log"
@@ -125,7 +127,9 @@ class Bench(BenchServer):
                 return self.into_engine(workload.index, roots, lambda: self.measured(
                     [self.python, tools / "parallel_sync", "--config", schema], env, family=True, stdout=f, stderr=f))
         except RuntimeError as e:
-            raise RuntimeError(f"{e}\n{words.read_text()[-3000:]}") from None
+            # With a statement of many thousand lines, what it was refused for stands somewhere before.
+            said = [line[:300] for line in words.read_text().splitlines() if line.strip() and "%(param" not in line]
+            raise RuntimeError("\n".join([str(e), *said[-40:]])) from None
         finally:
             run([tools / "bootstrap", "--config", schema, "--teardown"], env=env, cwd=self.home)
             for left in self.home.glob(".*.ctid"):
