@@ -194,8 +194,8 @@ Result<std::vector<model::SyncState>> PrepareStates(
       }
       state.applied = std::max(state.applied, origin.confirmed);
       if (verdict->keep == Keep::kLoadAgain) {
-        auto again = LoadAgain(connection, target, tree, *verdict, &state, log);
-        if (!again) return again.error();
+        auto begun = LoadAgain(connection, target, tree, *verdict, &state, log);
+        if (!begun) return begun.error();
       }
     }
     state.fingerprint = tree.fingerprint;

@@ -16,16 +16,6 @@ using Json = nlohmann::json;
 constexpr char kNote[] = "pgsync_settings";
 constexpr size_t kMostDigits = 9;
 
-base::Status PutMapping(HttpClient& client, const std::string& name, const Json& meta) {
-  const std::string body = Json{{"_meta", meta}}.dump();
-  auto answer = Ask(
-      client,
-      {.method = "PUT", .path = fmt::format("/{}/_mapping", EscapePathPart(name)), .body = body});
-  if (!answer) return std::move(answer).error();
-  if (answer->value("acknowledged", false)) return {};
-  return base::Retry(fmt::format("not all nodes have confirmed the mapping of index \"{}\"", name));
-}
-
 base::Status PutSettings(HttpClient& client, const std::string& name, const Json& settings) {
   const std::string body = Json{{"index", settings}}.dump();
   auto answer = Ask(
@@ -51,6 +41,17 @@ base::Result<Json> SettingsToKeep(HttpClient& client, const std::string& name) {
 }
 
 }  // namespace
+
+base::Status StoreMeta(HttpClient& client, const std::string& name, const Json& meta) {
+  const std::string body = Json{{"_meta", meta}}.dump();
+  auto answer = Ask(
+      client,
+      {.method = "PUT", .path = fmt::format("/{}/_mapping", EscapePathPart(name)), .body = body});
+  if (!answer) return std::move(answer).error();
+  if (answer->value("acknowledged", false)) return {};
+  return base::Retry(
+      fmt::format("not all nodes have confirmed what is stored in index \"{}\"", name));
+}
 
 int GenerationNumber(std::string_view index, std::string_view name) {
   if (!name.starts_with(index) || name.size() < index.size() + 2 || name[index.size()] != '_') {
@@ -121,7 +122,7 @@ base::Status BeginFilling(HttpClient& client, const std::string& name, Json meta
   Json filling = {{"refresh_interval", "-1"}};
   if (kept->contains("number_of_replicas")) filling["number_of_replicas"] = 0;
   meta[kNote] = std::move(*kept);
-  if (auto noted = PutMapping(client, name, meta); !noted) {
+  if (auto noted = StoreMeta(client, name, meta); !noted) {
     if (noted.error().kind != base::ErrorKind::kRetry) return noted;
     warn(noted.error());
     return {};
@@ -132,7 +133,7 @@ base::Status BeginFilling(HttpClient& client, const std::string& name, Json meta
   // It may have come through: what is noted is given back at the end.
   if (set.error().kind == base::ErrorKind::kRetry) return {};
   meta.erase(kNote);
-  return PutMapping(client, name, meta);
+  return StoreMeta(client, name, meta);
 }
 
 base::Status EndFilling(HttpClient& client, const std::string& name, Json meta) {
@@ -141,7 +142,7 @@ base::Status EndFilling(HttpClient& client, const std::string& name, Json meta) 
   if (auto set = PutSettings(client, name, *note); !set) return set;
   if (auto refreshed = Refresh(client, name); !refreshed) return refreshed;
   meta.erase(note);
-  return PutMapping(client, name, meta);
+  return StoreMeta(client, name, meta);
 }
 
 }  // namespace sink

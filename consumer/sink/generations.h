@@ -26,6 +26,9 @@ int GenerationNumber(std::string_view index, std::string_view name);
 // `mappings._meta` of an engine's description of one index; an empty object if there is none.
 nlohmann::json MetaOf(const nlohmann::json& index);
 
+// Replaces all of `_meta` of an index, which is durable then.
+base::Status StoreMeta(HttpClient& client, const std::string& name, const nlohmann::json& meta);
+
 // The answer of the engine about indices, in which nothing of ours need be: names and `_meta` of
 // the generations of `index`, by number.
 struct FoundGeneration {

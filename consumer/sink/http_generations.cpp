@@ -7,6 +7,7 @@
 #include "consumer/sink/bulk_response.h"
 #include "consumer/sink/generations.h"
 #include "consumer/sink/http_target.h"
+#include "consumer/sink/search.h"
 #include "consumer/sink/state_json.h"
 
 namespace sink {
@@ -142,8 +143,7 @@ base::Status HttpTarget::Serve(const schema::DocumentTree& tree) {
   std::lock_guard lock(mutex_);
   const auto doing = fmt::format("leading \"{}\" to \"{}\"", tree.index, tree.generation);
   // What is written is not yet seen by searches, and those that follow must not miss it.
-  if (auto refreshed = Ask("POST", fmt::format("/{}/_refresh", EscapePathPart(tree.generation)));
-      !refreshed) {
+  if (auto refreshed = Refresh(client_, tree.generation); !refreshed) {
     return std::move(refreshed).error().While(doing);
   }
   auto behind = BehindAlias(client_, tree.index);

@@ -15,6 +15,7 @@
 #include "consumer/sink/http_client.h"
 #include "consumer/sink/http_reader.h"
 #include "consumer/sink/http_writer.h"
+#include "consumer/sink/search.h"
 #include "consumer/sink/state_json.h"
 #include "consumer/sink/sweep.h"
 
@@ -146,14 +147,7 @@ base::Result<std::optional<model::SyncState>> HttpTarget::ReadState(
 base::Status HttpTarget::PutMeta(const std::string& index, Json meta,
                                  const model::SyncState& state) {
   meta["pgsync"] = Json::parse(StateToJson(state));
-  const Json body = {{"_meta", std::move(meta)}};  // replaces all of _meta, hence the merge
-  auto answer = Ask("PUT", fmt::format("/{}/_mapping", EscapePathPart(index)), body.dump());
-  if (!answer) return std::move(answer).error();
-  if (!answer->value("acknowledged", false)) {
-    return base::Retry(
-        fmt::format("not all nodes have confirmed the state of index \"{}\"", index));
-  }
-  return {};
+  return StoreMeta(client_, index, meta);  // replaces all of _meta, hence the merge
 }
 
 base::Status HttpTarget::WriteState(const schema::DocumentTree& tree,
@@ -275,9 +269,7 @@ base::Result<uint64_t> HttpTarget::Count(const schema::DocumentTree& tree) {
 
 base::Status HttpTarget::MakeSearchable(const schema::DocumentTree& tree) {
   std::lock_guard lock(mutex_);
-  auto answer = Ask("POST", fmt::format("/{}/_refresh", EscapePathPart(tree.Place())));
-  if (!answer) return std::move(answer).error();
-  return {};
+  return Refresh(client_, tree.Place());
 }
 
 base::Status HttpTarget::DeleteIndex(const std::string& name) {
