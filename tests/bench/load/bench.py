@@ -1,10 +1,13 @@
 """The ways to load the documents, into nothing and into a real engine, each measured alike."""
+import contextlib
 import datetime
 import json
+import os
 import pathlib
 import re
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
@@ -15,14 +18,23 @@ from harness.engine import Engine  # noqa: E402
 from harness.http import request  # noqa: E402
 from harness.ndjson import NdjsonTarget  # noqa: E402
 from harness.postgres import bin_dir  # noqa: E402
-from harness.processes import run  # noqa: E402
+from harness.processes import children_of, run  # noqa: E402
 
 # Into nothing, then into the engine. Those of PGSync, slow as it is, load fewer documents.
-DRY, WET = ("pgsync", "copy", "peer"), ("pgsync-engine", "replay", "peer-engine", "parallel_sync")
+DRY, WET = ("pgsync", "copy", "peer"), ("pgsync-engine", "replay", "peer-engine", "parallel_sync", "pgsync-apart", "replay-apart")
 PEERS = ("peer", "peer-engine", "parallel_sync")
 VARIANTS = DRY + WET
 BODY_BYTES = 5 << 20  # as the daemon's
 OWN_SETTINGS = ("number_of_shards", "number_of_replicas", "analysis")
+
+
+def confine(pids, processors):
+    for pid in pids:
+        for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+            try:
+                os.sched_setaffinity(int(task.name), processors)
+            except ProcessLookupError:
+                pass  # it has just ended
 
 
 class Bench(BenchServer):
@@ -136,13 +148,42 @@ class Bench(BenchServer):
                 left.unlink()
 
     def replay(self, workload, database, roots):
-        """A bare `curl --parallel` with the very bodies that the daemon would send, into an index of the same mapping that never refreshes."""
+        """A bare `curl --parallel` with the very bodies that the daemon would send, into an index of the same mapping that never refreshes but
+        at its end: then searches see all, as after the daemon's load."""
         index = f"replay_{workload.index}"
         self.fresh_engine()
         fresh_index(self.engine, index, self.replayed)
         url = f"{self.engine.url}/{index}/_bulk?filter_path=errors"
-        sample = self.into_engine(index, roots, lambda: curl(self.workers, url, self.bodies, self.home))
+
+        def send():
+            sample, sent = curl(self.workers, url, self.bodies, self.home), time.monotonic()
+            request("POST", f"{self.engine.url}/{index}/_refresh")
+            return {**sample, "seconds": sample["seconds"] + time.monotonic() - sent}
+        sample = self.into_engine(index, roots, send)
         return {**sample, "server_cpu_s": 0.0, "peak_rss_mb": 0.0}
+
+    @contextlib.contextmanager
+    def apart(self):
+        """The engine has half of the processors, everybody else the others: it loses nothing to those who feed it, as on a machine of its own."""
+        all_of_them = sorted(os.sched_getaffinity(0))
+        half = len(all_of_them) // 2
+        if half == 0:
+            raise RuntimeError("one processor cannot be shared out")
+        engine, others = [self.engine.pid()], [os.getpid(), self.server.pid(), *children_of(self.server.pid())]
+        try:
+            confine(engine, all_of_them[:half])
+            confine(others, all_of_them[half:])
+            yield
+        finally:
+            confine(engine + others, all_of_them)
+
+    def pgsync_apart(self, workload, database, roots):
+        with self.apart():
+            return self.pgsync_engine(workload, database, roots)
+
+    def replay_apart(self, workload, database, roots):
+        with self.apart():
+            return self.replay(workload, database, roots)
 
     def into_engine(self, index, roots, load):
         cpu = cpu_of(self.engine.pid())
