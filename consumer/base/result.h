@@ -3,10 +3,7 @@
 // Result in the file that calls the library.
 #pragma once
 
-#include <cstdio>
-#include <cstdlib>
 #include <optional>
-#include <source_location>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -49,19 +46,6 @@ inline Error Fatal(std::string message) { return {ErrorKind::kFatal, std::move(m
 inline Error Usage(std::string message) { return {ErrorKind::kUsage, std::move(message)}; }
 inline Error Refused(std::string message) { return {ErrorKind::kRefused, std::move(message)}; }
 
-// A result that is taken for what it is not is our own bug. The process ends, as with any broken
-// invariant, but with the words by which the place can be found.
-[[noreturn]] inline void EndOverlooked(const Error& error) {
-  std::fprintf(stderr, "pgsync-consumer: internal error: this failure was overlooked: %s\n",
-               error.message.c_str());
-  std::abort();
-}
-[[noreturn]] inline void EndWithoutError(const std::source_location& where) {
-  std::fprintf(stderr, "pgsync-consumer: internal error: %s:%u takes a success for a failure\n",
-               where.file_name(), static_cast<unsigned>(where.line()));
-  std::abort();
-}
-
 template <typename T>
 class [[nodiscard]] Result {
  public:
@@ -74,12 +58,9 @@ class [[nodiscard]] Result {
   explicit operator bool() const { return ok(); }
 
   // REQUIRES: ok().
-  T& value() & {
-    if (!ok()) EndOverlooked(*std::get_if<1>(&state_));
-    return *std::get_if<0>(&state_);
-  }
-  const T& value() const& { return const_cast<Result*>(this)->value(); }
-  T&& value() && { return std::move(value()); }
+  T& value() & { return std::get<0>(state_); }
+  const T& value() const& { return std::get<0>(state_); }
+  T&& value() && { return std::get<0>(std::move(state_)); }
   T& operator*() & { return value(); }
   const T& operator*() const& { return value(); }
   T&& operator*() && { return std::move(*this).value(); }
@@ -87,16 +68,9 @@ class [[nodiscard]] Result {
   const T* operator->() const { return &value(); }
 
   // REQUIRES: !ok().
-  Error& error(std::source_location where = std::source_location::current()) & {
-    if (ok()) EndWithoutError(where);
-    return *std::get_if<1>(&state_);
-  }
-  const Error& error(std::source_location where = std::source_location::current()) const& {
-    return const_cast<Result*>(this)->error(where);
-  }
-  Error&& error(std::source_location where = std::source_location::current()) && {
-    return std::move(error(where));
-  }
+  Error& error() & { return std::get<1>(state_); }
+  const Error& error() const& { return std::get<1>(state_); }
+  Error&& error() && { return std::get<1>(std::move(state_)); }
 
  private:
   std::variant<T, Error> state_;
@@ -112,16 +86,9 @@ class [[nodiscard]] Result<void> {
   explicit operator bool() const { return ok(); }
 
   // REQUIRES: !ok().
-  Error& error(std::source_location where = std::source_location::current()) & {
-    if (ok()) EndWithoutError(where);
-    return *error_;
-  }
-  const Error& error(std::source_location where = std::source_location::current()) const& {
-    return const_cast<Result*>(this)->error(where);
-  }
-  Error&& error(std::source_location where = std::source_location::current()) && {
-    return std::move(error(where));
-  }
+  Error& error() & { return *error_; }
+  const Error& error() const& { return *error_; }
+  Error&& error() && { return *std::move(error_); }
 
  private:
   std::optional<Error> error_;
