@@ -136,10 +136,10 @@ base::Status StoreDeadLetters(HttpClient& client, const std::string& index,
     left = std::move(refused);
   }
   if (!left.empty()) {
-    return base::Fatal(
-        fmt::format("index \"{}\" takes no dead letters; was its mapping changed? Delete it, and it "
-                    "is made again",
-                    DeadLetterIndex(index)));
+    return base::Fatal(fmt::format(
+        "index \"{}\" takes no dead letters; was its mapping changed? Delete it, and it "
+        "is made again",
+        DeadLetterIndex(index)));
   }
   return {};
 }

@@ -23,9 +23,9 @@ bool IsOverload(const HttpResponse& response) {
   return false;
 }
 
-// An engine guesses the mapping of a new field from the first document that has it. When two come at
-// once, 0.5 in one and 2 in the other, the guess that loses is refused with this type; a moment later
-// the field is there, and the document fits.
+// An engine guesses the mapping of a new field from the first document that has it. When two come
+// at once, 0.5 in one and 2 in the other, the guess that loses is refused with this type; a moment
+// later the field is there, and the document fits.
 bool MayBeLostGuess(const model::BulkItem& item, const model::ItemOutcome& outcome) {
   return item.kind == model::BulkItem::Kind::kIndex &&
          outcome.status == model::ItemStatus::kRejected &&
