@@ -206,7 +206,7 @@ class TakingUp {
     tree.generation = served.name;
     model::SyncState state = served.state;
     state.frozen = true;
-    return target_.WriteState(tree, state);
+    return WriteFirstState(target_, tree, &state);
   }
 
   const Config& config_;

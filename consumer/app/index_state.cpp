@@ -208,13 +208,25 @@ Result<std::vector<model::SyncState>> PrepareStates(
       }
       log.Info("run", fmt::format("index {} created; it will be loaded", tree.index));
     } else if (state != *stored[i]) {
-      if (auto status = target.WriteState(tree, state); !status) {
+      if (auto status = WriteFirstState(target, tree, &state); !status) {
         return std::move(status).error().While("recording the state of index " + tree.index);
       }
     }
     states.push_back(std::move(state));
   }
   return states;
+}
+
+base::Status WriteFirstState(sink::Target& target, const schema::DocumentTree& tree,
+                             model::SyncState* state) {
+  for (;;) {
+    base::Status written = target.WriteState(tree, *state);
+    if (written || written.error().kind != base::ErrorKind::kRefused) return written;
+    const auto present = target.ReadState(tree);
+    const bool further = present && *present && (*present)->applied > state->applied;
+    if (!further) return written;
+    state->applied = (*present)->applied;
+  }
 }
 
 }  // namespace app

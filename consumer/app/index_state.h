@@ -52,4 +52,10 @@ base::Result<std::vector<model::SyncState>> PrepareStates(
     const std::vector<schema::DocumentTree>& trees, const std::vector<std::string>& shapes,
     const Origin& origin, bool reload_lost, const std::vector<bool>& again, base::Logger& log);
 
+// Target::WriteState for who has written nothing since it read the state. What a predecessor asked
+// for before it was killed may reach the target after that: its position, which is true whoever
+// wrote it, is then taken over into `state`. Later a position further on is somebody's who lives.
+base::Status WriteFirstState(sink::Target& target, const schema::DocumentTree& tree,
+                             model::SyncState* state);
+
 }  // namespace app

@@ -11,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include "consumer/app/index_state.h"
 #include "consumer/app/loader.h"
 #include "consumer/app/status_line.h"
 #include "consumer/app/stream_producer.h"
@@ -75,7 +76,10 @@ class Recorder {
       // An index that is ahead of the others keeps its position; it never goes back.
       states_[i].applied = std::max(states_[i].applied, *low);
       states_[i].load = context_.board.Progress(static_cast<uint32_t>(i));
-      if (auto status = context_.target.WriteState(context_.trees[i], states_[i]); !status) {
+      auto status = last_ == steady_clock::time_point()
+                        ? WriteFirstState(context_.target, context_.trees[i], &states_[i])
+                        : context_.target.WriteState(context_.trees[i], states_[i]);
+      if (!status) {
         return std::move(status).error().While("recording the position in index " +
                                                context_.trees[i].Place());
       }
