@@ -2,6 +2,7 @@
 these three and nothing else, mends them, and resync mends a single one. The times are printed.
 
 PGSYNC_VERIFY_PACKAGES=N    that many packages (default 6000); 0: all of them
+PGSYNC_VERIFY_SEED=N        which documents (a fresh one each time, printed)
 """
 import os
 import random
@@ -12,7 +13,7 @@ from harness import datasets
 from harness.http import request
 
 PACKAGES = int(os.environ.get("PGSYNC_VERIFY_PACKAGES", "6000"))
-SEED = random.SystemRandom().randrange(1 << 32)
+SEED = int(os.environ.get("PGSYNC_VERIFY_SEED", random.randrange(1 << 32)))
 
 
 def alter(document):
@@ -25,8 +26,8 @@ def alter(document):
             break
         key = below[-1]
         path, at = path + (f"[{key}]" if isinstance(at, list) else f".{key}"), at[key]
-    key = sorted(at)[0] if isinstance(at, dict) else 0
-    at[key] = f"{at[key]}, altered by hand"
+    key = next(k for k in (sorted(at) if isinstance(at, dict) else range(len(at))) if type(at[k]) in (str, int))
+    at[key] = at[key] + 1 if type(at[key]) is int else f"{at[key]}, altered by hand"  # the mapping takes no words for a number
     return path + (f"[{key}]" if isinstance(at, list) else f".{key}")
 
 
