@@ -3,6 +3,8 @@
 // Result in the file that calls the library.
 #pragma once
 
+#include <cstdio>
+#include <cstdlib>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -46,6 +48,21 @@ inline Error Fatal(std::string message) { return {ErrorKind::kFatal, std::move(m
 inline Error Usage(std::string message) { return {ErrorKind::kUsage, std::move(message)}; }
 inline Error Refused(std::string message) { return {ErrorKind::kRefused, std::move(message)}; }
 
+// A result that is taken for what it is not is our own bug. The process ends, as with any broken
+// invariant, but with the words by which the place can be found.
+[[noreturn]] inline void EndOverlooked(const Error& error) {
+  std::fprintf(stderr, "pgsync-consumer: internal error: this failure was overlooked: %s\n",
+               error.message.c_str());
+  std::abort();
+}
+// `file` and `line` are the caller's: not every compiler we are built with has
+// std::source_location.
+[[noreturn]] inline void EndWithoutError(const char* file, int line) {
+  std::fprintf(stderr, "pgsync-consumer: internal error: %s:%d takes a success for a failure\n",
+               file, line);
+  std::abort();
+}
+
 template <typename T>
 class [[nodiscard]] Result {
  public:
@@ -58,9 +75,12 @@ class [[nodiscard]] Result {
   explicit operator bool() const { return ok(); }
 
   // REQUIRES: ok().
-  T& value() & { return std::get<0>(state_); }
-  const T& value() const& { return std::get<0>(state_); }
-  T&& value() && { return std::get<0>(std::move(state_)); }
+  T& value() & {
+    if (!ok()) EndOverlooked(*std::get_if<1>(&state_));
+    return *std::get_if<0>(&state_);
+  }
+  const T& value() const& { return const_cast<Result*>(this)->value(); }
+  T&& value() && { return std::move(value()); }
   T& operator*() & { return value(); }
   const T& operator*() const& { return value(); }
   T&& operator*() && { return std::move(*this).value(); }
@@ -68,9 +88,16 @@ class [[nodiscard]] Result {
   const T* operator->() const { return &value(); }
 
   // REQUIRES: !ok().
-  Error& error() & { return std::get<1>(state_); }
-  const Error& error() const& { return std::get<1>(state_); }
-  Error&& error() && { return std::get<1>(std::move(state_)); }
+  Error& error(const char* file = __builtin_FILE(), int line = __builtin_LINE()) & {
+    if (ok()) EndWithoutError(file, line);
+    return *std::get_if<1>(&state_);
+  }
+  const Error& error(const char* file = __builtin_FILE(), int line = __builtin_LINE()) const& {
+    return const_cast<Result*>(this)->error(file, line);
+  }
+  Error&& error(const char* file = __builtin_FILE(), int line = __builtin_LINE()) && {
+    return std::move(error(file, line));
+  }
 
  private:
   std::variant<T, Error> state_;
@@ -86,9 +113,16 @@ class [[nodiscard]] Result<void> {
   explicit operator bool() const { return ok(); }
 
   // REQUIRES: !ok().
-  Error& error() & { return *error_; }
-  const Error& error() const& { return *error_; }
-  Error&& error() && { return *std::move(error_); }
+  Error& error(const char* file = __builtin_FILE(), int line = __builtin_LINE()) & {
+    if (ok()) EndWithoutError(file, line);
+    return *error_;
+  }
+  const Error& error(const char* file = __builtin_FILE(), int line = __builtin_LINE()) const& {
+    return const_cast<Result*>(this)->error(file, line);
+  }
+  Error&& error(const char* file = __builtin_FILE(), int line = __builtin_LINE()) && {
+    return std::move(error(file, line));
+  }
 
  private:
   std::optional<Error> error_;

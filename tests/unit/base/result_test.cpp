@@ -43,6 +43,15 @@ TEST(Result, ReachesIntoItsValue) {
   EXPECT_EQ(result.value(), "words");
 }
 
+TEST(ResultDeathTest, SaysWhatWasOverlooked) {
+  Result<int> failed(Retry("no route to host"));
+  EXPECT_DEATH(static_cast<void>(*failed), "overlooked: no route to host");
+  Result<int> good(1);
+  EXPECT_DEATH(static_cast<void>(good.error()), "result_test.cpp:[0-9]+ takes a success");
+  Status fine;
+  EXPECT_DEATH(static_cast<void>(fine.error()), "result_test.cpp:[0-9]+ takes a success");
+}
+
 TEST(Status, IsGoodWithoutAWord) {
   EXPECT_TRUE(Check(true).ok());
   auto bad = Check(false);
