@@ -224,7 +224,7 @@ Status RunUntilChange(const Config& config, const ResolvedSchema& schema, base::
   const PreflightInput preflight{
       schema.database, schema.slot, schema.trees, schema.catalog,
       [&] { return pg::Connection::Open(config.postgres, schema.database, true); }};
-  if (auto status = CheckBeforeRun(*connection, preflight, log); !status) return status;
+  if (auto status = CheckBeforeRun(*connection, preflight, &log); !status) return status;
   const Turn turn{config.postgres, schema.database, schema.slot,
                   EndsByItself(config) ? std::optional(kOncePatience) : std::nullopt,
                   share->standing_by};

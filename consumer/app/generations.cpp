@@ -65,7 +65,10 @@ Result<Retiring> ResolveRetiring(const Config& config, pg::Connection& connectio
   tree.generation = served.name;
   tree.number = static_cast<uint32_t>(schema->trees.size());
   schema->shapes.insert(resolved->shapes.begin(), resolved->shapes.end());
-  schema->catalog.tables.insert(resolved->catalog.tables.begin(), resolved->catalog.tables.end());
+  // A table that the file no longer names is known by name and kind only.
+  for (auto& [name, table] : resolved->catalog.tables) {
+    if (!table.columns.empty()) schema->catalog.tables.insert_or_assign(name, std::move(table));
+  }
   schema->catalog.expressions.insert(resolved->catalog.expressions.begin(),
                                      resolved->catalog.expressions.end());
   retiring.tree = std::move(tree);
@@ -187,7 +190,7 @@ class TakingUp {
     const PreflightInput together{
         schema_->database, schema_->slot, schema_->trees, schema_->catalog,
         [&] { return pg::Connection::Open(config_.postgres, schema_->database, true); }};
-    Status checked = CheckBeforeRun(connection_, together, log_);
+    Status checked = CheckBeforeRun(connection_, together, nullptr);
     if (checked || checked.error().kind != base::ErrorKind::kRefused) return checked;
     for (size_t i = documents; i < schema_->trees.size(); ++i) {
       auto frozen = Freeze(schema_->trees[i], served_[i - documents], checked.error().message);

@@ -112,7 +112,7 @@ base::Result<Checks> CheckServerAndTables(pg::Connection& connection, const Pref
 }
 
 base::Status CheckBeforeRun(pg::Connection& connection, const PreflightInput& input,
-                            base::Logger& log) {
+                            base::Logger* log) {
   Checks checks;
   auto server = ReadServer(connection);
   if (!server) return std::move(server).error();
@@ -128,8 +128,8 @@ base::Status CheckBeforeRun(pg::Connection& connection, const PreflightInput& in
   if (auto status = CheckRowSecurity(connection, server->role, input, &checks); !status) {
     return status;
   }
-  for (size_t i = before; i < checks.size(); ++i) {
-    log.Warning("run", fmt::format("{}; to have all: {}", checks[i].what, checks[i].remedy));
+  for (size_t i = before; log != nullptr && i < checks.size(); ++i) {
+    log->Warning("run", fmt::format("{}; to have all: {}", checks[i].what, checks[i].remedy));
   }
   std::vector<std::string> paragraphs;
   for (const CheckResult& check : checks) {

@@ -95,6 +95,7 @@ def test_a_third_file_in_the_middle(scenario, engine, work):
     shelf.write(third, "SELECT id::text, json_build_object('id', id, 'size', size) FROM item")
     daemon = scenario.start(env=QUICK)
     g.wait_only(engine, "shelf_3", daemon)
+    assert "cannot be followed" not in daemon.text(), "a table that the file no longer names is still followed for the present one"
     scenario.wait_acknowledged(daemon)
     scenario.assert_equal()
     assert daemon.terminate() == 0
