@@ -176,9 +176,13 @@ class Runner:
                          f"{self.server.rows('postgres', 'SELECT state, sent_lsn, write_lsn, flush_lsn FROM pg_stat_replication')}",
                  lambda: not self.daemon.running() or (self.server.confirmed(self.witness.slot) or 0) >= position, 20)
         point = life["point"].split(":")[0]
-        if self.daemon.running():
+        # The server may confirm what the daemon has sent before the daemon passes the point that is right behind the sending.
+        try:
+            wait_for("the crash behind the confirmation", lambda: not self.daemon.running(), 2 if point == "feedback" else 0)
+        except TimeoutError:
             self.daemon.kill9()
-        elif self.daemon.wait(5) == -signal.SIGKILL:
+            return
+        if self.daemon.wait(5) == -signal.SIGKILL:
             self.points[point] = self.points.get(point, 0) + 1
             self.count["deaths"] += 1
 
