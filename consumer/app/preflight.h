@@ -55,8 +55,8 @@ base::Result<std::vector<CheckResult>> CheckServerAndTables(pg::Connection& conn
                                                             const PreflightInput& input);
 
 // For `run`: the checks without which data would be lost or missing. kRefused names table, column
-// and statement, or slot and command, one paragraph each. What may be meant so is logged,
-// if there is a `log`.
+// and statement, or slot and command, one paragraph each. What only may be meant so is
+// logged, if there is a `log`.
 base::Status CheckBeforeRun(pg::Connection& connection, const PreflightInput& input,
                             base::Logger* log);
 
