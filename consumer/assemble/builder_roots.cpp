@@ -80,15 +80,16 @@ std::vector<pg::Param> Builder::ParamsOf(const std::vector<model::Touch>& touche
 Status Builder::Climb(pg::Connection& connection, const std::vector<model::Touch>& touches,
                       const std::vector<Run>& climbs, std::span<const uint32_t> xids,
                       Finding* finding, std::vector<Run>* large, bool* shown) {
-  std::set<const std::string*> locks;  // of the trees in question
+  std::set<const std::string*> before;  // locks of the trees in question
   for (const Run& run : climbs) {
     const std::string& lock = statements_[touches[run.begin].document].lock;
-    if (!lock.empty()) locks.insert(&lock);
+    if (!lock.empty()) before.insert(&lock);
   }
+  if (connection.TextIsBytes()) before.insert(&kTextAsBytes);
   if (auto s = connection.BeginPipeline(); !s) return s;
   if (auto s = connection.SendPrepared(kBegin, {}, pg::Format::kText); !s) return s;
-  for (const std::string* lock : locks) {
-    if (auto s = connection.SendPrepared(*lock, {}, pg::Format::kText); !s) return s;
+  for (const std::string* statement : before) {
+    if (auto s = connection.SendPrepared(*statement, {}, pg::Format::kText); !s) return s;
   }
   if (auto s = connection.SendPrepared(kSnapshot, {}, pg::Format::kText); !s) return s;
   for (const Run& run : climbs) {
@@ -101,7 +102,7 @@ Status Builder::Climb(pg::Connection& connection, const std::vector<model::Touch
   if (auto s = connection.SendPrepared(kCommit, {}, pg::Format::kText); !s) return s;
   if (auto s = connection.Sync(); !s) return s;
 
-  for (size_t i = 0; i < 1 + locks.size(); ++i) {
+  for (size_t i = 0; i < 1 + before.size(); ++i) {
     if (auto begun = connection.Receive(); !begun) return begun.error();
   }
   auto snapshot_row = connection.Receive();
@@ -135,8 +136,10 @@ Status Builder::ClimbByCursor(pg::Connection& connection, const std::vector<mode
                               bool* shown) {
   const model::Touch& first = touches[run.begin];
   const TreeStatements& statements = statements_[first.document];
-  for (const std::string& sql : {kBegin, statements.lock}) {
-    if (sql.empty()) continue;
+  std::vector<std::string> before = {kBegin};
+  if (!statements.lock.empty()) before.push_back(statements.lock);
+  if (connection.TextIsBytes()) before.push_back(kTextAsBytes);
+  for (const std::string& sql : before) {
     if (auto done = connection.Query(sql); !done) return done.error();
   }
   auto snapshot = CurrentSnapshot(connection);

@@ -18,6 +18,9 @@ namespace assemble {
 inline const std::string kBegin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 inline const std::string kSnapshot = "SELECT pg_current_snapshot()::text";
 inline const std::string kCommit = "COMMIT";
+// For keys and links that may be no UTF-8: the server neither checks nor converts them, in both
+// directions. Only where Connection::TextIsBytes().
+inline const std::string kTextAsBytes = "SET LOCAL client_encoding = 'SQL_ASCII'";
 
 // The snapshot of the connection's transaction, or, outside of one, of the moment.
 inline base::Result<Snapshot> CurrentSnapshot(pg::Connection& connection) {

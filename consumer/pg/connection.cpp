@@ -293,6 +293,10 @@ Status Connection::EndPipeline() {
 }
 
 int Connection::ServerVersion() const { return PQserverVersion(state_->raw()); }
+bool Connection::TextIsBytes() const {
+  const char* const encoding = PQparameterStatus(state_->raw(), "server_encoding");
+  return encoding != nullptr && std::string_view(encoding) == "SQL_ASCII";
+}
 bool Connection::Alive() const { return PQstatus(state_->raw()) == CONNECTION_OK; }
 int Connection::Socket() const { return PQsocket(state_->raw()); }
 

@@ -98,6 +98,8 @@ class Connection {
   const std::string& ServerMessage() const { return server_message_; }
   size_t ErrorPosition() const { return error_position_; }
   int ServerVersion() const;  // 150020
+  // The database's encoding is SQL_ASCII: whoever wrote to it may have written any bytes as text.
+  bool TextIsBytes() const;
   bool Alive() const;
 
   // COPY BOTH (START_REPLICATION). StartCopyBoth sends the command and checks that the server

@@ -1,11 +1,13 @@
-"""Sizes and servers beyond the usual (docs/faults.md, 15, 16, 25, 31, 38, 42): very many open transactions and subtransactions, rows of 1,600 columns,
-huge values, COPY FREEZE, other encodings, row level security, a clock that jumps. In the end the documents equal the tables.
+"""Sizes and servers beyond the usual (docs/faults.md, 15, 16, 25, 29, 31, 32, 38, 42): very many open transactions and subtransactions, rows of 1,600
+columns, huge values, COPY FREEZE, far transaction ids and positions, other encodings, odd JSON, row level security, a clock that jumps. In the end the
+documents equal the tables.
 
 PGSYNC_SUBTRANSACTIONS (4,000), PGSYNC_OPEN_TRANSACTIONS (150), PGSYNC_VALUE_MB (8): for acceptance 100,000, 1,000 and 110."""
 import json
 import os
 import pathlib
 import random
+import shutil
 import time
 
 import pytest
@@ -184,6 +186,57 @@ def test_copy_freeze(scenario, bookstore, queue):
     assert daemon.terminate() == 0
 
 
+# ---- 29 ----
+def frozen(server):
+    """No row of any database names a transaction of before."""
+    server.rows("postgres", "ALTER DATABASE template0 ALLOW_CONNECTIONS true")
+    for name, in server.rows("postgres", "SELECT datname FROM pg_database"):
+        server.rows(name, "VACUUM (FREEZE)")
+    server.rows("postgres", "ALTER DATABASE template0 ALLOW_CONNECTIONS false")
+
+
+def reset(server, xid, *options):
+    """The server's counters elsewhere; what the commit log of there is missing is made, all zero, as its documentation says."""
+    frozen(server)
+    server.stop()
+    per_segment = 32 * 8192 * 4
+    segment = server.dir / f"data/pg_xact/{xid // per_segment:04X}"
+    if not segment.exists():
+        segment.write_bytes(bytes(256 << 10))
+        shutil.chown(segment, "postgres", "postgres")
+    server.resetwal("-x", xid, *options)
+    server.start()
+
+
+@pytest.mark.parametrize("target", ["sqlite", "engine"])
+def test_far_transaction_ids_and_positions(private_postgres, work, request, target):
+    """Matrix 29: the load before the ids of 32 bits begin again, changes on both sides of it, in the sixth epoch, at positions far beyond 4 GB."""
+    server = private_postgres()
+    data = datasets.bookstore(server, books=100)
+    for xid in (1_500_000_000, 3_000_000_000):  # never half the way around at once
+        reset(server, xid)
+    reset(server, (1 << 32) - 400, "-e", 5, "-l", "00000001000A000000000007")
+    scenario = Scenario(server, work).use(data, request.getfixturevalue("engine") if target == "engine" else None).bootstrap()
+    daemon = scenario.start("--workers", 2)
+    scenario.wait_synced(daemon)
+    wrapped = False
+    for i in range(300):
+        scenario.sql("UPDATE book SET pages = %s WHERE id %% 10 = %s", (i, i % 10))
+        scenario.sql("UPDATE review SET stars = 1 + %s %% 5 WHERE book_id = %s", (i, 1 + i % 100))
+        if i % 60 == 30:
+            daemon.kill9()
+            daemon = scenario.start("--workers", 2)
+        now = server.value("postgres", "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::numeric")
+        wrapped |= now >= 6 << 32
+    assert wrapped and now < (6 << 32) + 10_000, now
+    assert server.wal_position() > 10 << 32
+    scenario.wait_acknowledged(daemon)
+    scenario.assert_equal()
+    assert daemon.terminate() == 0
+    scenario.end()
+    assert not server.new_crash_lines()
+
+
 # ---- 31 ----
 ENCODED = """SET client_encoding = 'UTF8';
     CREATE TABLE root (code text PRIMARY KEY, "größe" text, data json); CREATE TABLE kid (id int PRIMARY KEY, code text, name text);
@@ -230,20 +283,90 @@ def test_bytes_that_are_no_text(scenario):
     """Matrix 31: SQL_ASCII takes whatever it is given. Such a value costs its document, also as the key of one; all others come."""
     scenario.use(Data(scenario, "broken", ENCODED.format("ä"), ENCODED_NODES, create="ENCODING 'SQL_ASCII' LOCALE 'C'")).bootstrap()
     broken = "convert_from('\\x62ff'::bytea, 'SQL_ASCII')"
-    execute(scenario, f"INSERT INTO root VALUES ('bad 1', {broken}, NULL)")
+    execute(scenario, f"INSERT INTO root VALUES ('bad 1', {broken}, NULL), ({broken}, 'x', NULL)")
     daemon = scenario.start()
     scenario.wait_synced(daemon)
     execute(scenario, "INSERT INTO root VALUES ('bad 2', 'x', NULL)", f"INSERT INTO kid VALUES (5000, 'bad 2', {broken})",
-            f"INSERT INTO root VALUES ({broken}, 'x', NULL)", "UPDATE kid SET name = 'after' WHERE id = 3")
+            f"UPDATE root SET \"größe\" = 'y' WHERE code = {broken}", "UPDATE kid SET name = 'after' WHERE id = 3")
     scenario.wait_acknowledged(daemon)
     letters = scenario.bare("dlq", "list", scenario.schema, "--target", scenario.target.url).expect(0).stdout
     assert {line.split("\t")[1] for line in letters.splitlines()} == {"b\ufffd", "bad 1", "bad 2"}, letters
     assert letters.count("not valid UTF-8") == 3, letters
+    # As a link: to the document that cannot be, to one that can, and back.
+    execute(scenario, f"INSERT INTO kid VALUES (6000, {broken}, 'moves')", f"UPDATE kid SET code = {broken} WHERE id = 5")
+    execute(scenario, "UPDATE kid SET code = 'ä7' WHERE id = 6000")
+    scenario.wait_acknowledged(daemon)
+    assert "moves" in scenario.document("ä7")["kid"]
+    execute(scenario, f"UPDATE kid SET code = {broken} WHERE id = 6000")
+    scenario.wait_acknowledged(daemon)
+    assert "moves" not in scenario.document("ä7")["kid"]
     execute(scenario, f"DELETE FROM root WHERE code = {broken}")
     scenario.wait_acknowledged(daemon)
     found = {id: d for id, d in scenario.target.documents("root").items() if not id.startswith("bad")}
     assert found == encoded_documents(scenario)
     assert daemon.terminate() == 0
+
+
+def test_links_that_are_no_text(scenario):
+    """Matrix 31: in the load and in changes, between root and child, and between levels further down."""
+    script = """SET client_encoding = 'UTF8';
+        CREATE TABLE root (id int PRIMARY KEY, link text); CREATE TABLE kid (id int PRIMARY KEY, code text, link text);
+        CREATE TABLE grand (id int PRIMARY KEY, code text, name text); CREATE INDEX ON kid (code); CREATE INDEX ON grand (code); CREATE INDEX ON root (link);
+        CREATE INDEX ON kid (link); ALTER TABLE kid REPLICA IDENTITY FULL; ALTER TABLE grand REPLICA IDENTITY FULL;
+        INSERT INTO root SELECT n, 'r' || n FROM generate_series(1, 300) n; INSERT INTO kid SELECT n, 'r' || n, 'k' || n FROM generate_series(1, 300) n;
+        INSERT INTO grand SELECT n, 'k' || n, 'g' || n FROM generate_series(1, 300) n;"""
+    relation = {**OBJECTS, "foreign_key": {"parent": ["link"], "child": ["code"]}}
+    nodes = {"table": "root", "columns": ["id"], "children": [{"table": "kid", "columns": ["id"], "relationship": relation, "children": [
+        {"table": "grand", "columns": ["name"], "relationship": relation}]}]}
+    query = """SELECT r.id::text, json_build_object('id', r.id, 'kid', (SELECT json_agg(json_build_object('id', k.id, 'grand',
+        (SELECT json_agg(json_build_object('name', g.name) ORDER BY g.id) FROM grand g WHERE g.code = k.link)) ORDER BY k.id)
+        FROM kid k WHERE k.code = r.link)) FROM root r WHERE r.id NOT IN (7, 8)"""
+    scenario.use(Data(scenario, "linked", script, nodes, query, create="ENCODING 'SQL_ASCII' LOCALE 'C'")).bootstrap()
+    broken = "convert_from('\\x62ff'::bytea, 'SQL_ASCII')"
+    execute(scenario, f"UPDATE root SET link = {broken} WHERE id = 7", f"UPDATE kid SET link = {broken} WHERE id = 8")
+    daemon = scenario.start()
+    scenario.wait_synced(daemon)
+    execute(scenario, f"UPDATE kid SET code = {broken} WHERE id = 9", f"UPDATE grand SET code = {broken} WHERE id = 10", "UPDATE root SET link = 'r12' WHERE id = 11")
+    scenario.wait_acknowledged(daemon)
+    letters = scenario.bare("dlq", "list", scenario.schema, "--target", scenario.target.url).expect(0).stdout
+    assert {line.split("\t")[1] for line in letters.splitlines()} == {"7", "8"}, letters
+    assert scenario.assert_equal() == 298
+    execute(scenario, "UPDATE root SET link = 'r7' WHERE id = 7", "UPDATE kid SET link = 'k8' WHERE id = 8", "UPDATE kid SET code = 'r9' WHERE id = 9",
+            "UPDATE grand SET code = 'k10' WHERE id = 10")
+    scenario.wait_acknowledged(daemon)
+    scenario.data.query = query.replace(" WHERE r.id NOT IN (7, 8)", "")
+    assert scenario.assert_equal() == 300
+    assert {"name": "g10"} in scenario.document(10)["kid"][0]["grand"]
+    assert "2 of 2 dead letters are settled" in scenario.bare("dlq", "replay", scenario.schema, "--target", scenario.target.url).expect(0).stdout
+    assert daemon.terminate() == 0
+
+
+# ---- 32 ----
+@pytest.mark.parametrize("target", ["sqlite", "engine"])
+def test_deep_and_odd_json(scenario, request, target):
+    """Matrix 32: a key of 10 MB, thousands of levels, the same key twice. What the engine does not take is a dead letter, and holds up nothing."""
+    script = """CREATE TABLE root (id int PRIMARY KEY, data json, binary_data jsonb);
+        INSERT INTO root SELECT n, '{"a": 1}', '{"a": 1}' FROM generate_series(1, 50) n"""
+    query = "SELECT id::text, json_build_object('id', id, 'data', data, 'binary_data', binary_data) FROM root"
+    scenario.use(Data(scenario, "odd", script, {"table": "root"}, query), request.getfixturevalue("engine") if target == "engine" else None).bootstrap()
+    daemon = Daemon(scenario, "--workers", 1)
+    scenario.wait_synced(daemon.process)
+    long_key = "json_build_object(repeat('k', 10000000), 1)"
+    deep = "(repeat('[', 3000) || repeat(']', 3000))"
+    nested = """(repeat('{"a":', 3000) || '1' || repeat('}', 3000))"""
+    scenario.sql(f"UPDATE root SET data = {long_key} WHERE id = 7; UPDATE root SET binary_data = {long_key}::jsonb WHERE id = 8")
+    scenario.sql(f"UPDATE root SET data = {deep}::json WHERE id = 9; UPDATE root SET binary_data = {nested}::jsonb WHERE id = 10")
+    scenario.sql("""UPDATE root SET data = '{"a": 1, "a": 2}' WHERE id = 11; UPDATE root SET data = '{"a": 3}' WHERE id = 12""")
+    scenario.wait_acknowledged(daemon.process, timeout=120)
+    letters = scenario.bare("dlq", "list", scenario.schema, "--target", scenario.target.url).expect(0).stdout
+    refused = {line.split("\t")[1] for line in letters.splitlines()}
+    print(f"{target}: refused {sorted(refused)}, peak {daemon.peak_memory() >> 20} MB")
+    assert refused <= ({"7", "8", "9", "10", "11"} if target == "engine" else set()), letters
+    assert scenario.document(12)["data"] == {"a": 3}
+    scenario.sql("""UPDATE root SET data = '{"a": 4}', binary_data = '{"a": 4}'""")
+    scenario.wait_acknowledged(daemon.process)
+    assert scenario.assert_equal() == 50
+    assert daemon.process.terminate() == 0
 
 
 # ---- 38 ----

@@ -119,6 +119,9 @@ class PostgresServer:
     def is_running(self):
         return self._as_postgres(self._bin / "pg_ctl", "-D", self.dir / "data", "status", check=False) == 0
 
+    def resetwal(self, *options):
+        self._as_postgres(self._bin / "pg_resetwal", *options, "-D", self.dir / "data")
+
     # ---- use ----
     @contextlib.contextmanager
     def connect(self, database, user="postgres"):
