@@ -29,6 +29,7 @@
 #include "consumer/app/wal_guard.h"
 #include "consumer/base/backoff.h"
 #include "consumer/source/slot.h"
+#include "consumer/source/timelines.h"
 
 namespace app {
 namespace {
@@ -42,9 +43,14 @@ using std::chrono::milliseconds;
 constexpr milliseconds kOncePatience{10'000};
 constexpr milliseconds kAfterTaken{500};
 
-Result<Origin> FindOrigin(pg::Connection& connection, const ResolvedSchema& schema) {
+Result<Origin> FindOrigin(const Config& config, pg::Connection& connection,
+                          const ResolvedSchema& schema) {
   auto system_identifier = source::SystemIdentifier(connection);
   if (!system_identifier) return system_identifier.error();
+  auto replication = pg::Connection::Open(config.postgres, schema.database, true);
+  if (!replication) return std::move(replication).error();
+  auto timelines = source::ReadTimelines(*replication);
+  if (!timelines) return std::move(timelines).error();
   auto slot = source::InspectSlot(connection, schema.slot);
   if (!slot) return slot.error();
   if (!slot->has_value()) {
@@ -52,7 +58,7 @@ Result<Origin> FindOrigin(pg::Connection& connection, const ResolvedSchema& sche
         fmt::format("slot \"{}\" does not exist", schema.slot));  // preflight said more
   }
   return Origin{std::move(*system_identifier), schema.database, schema.slot,
-                (*slot)->confirmed_flush};
+                (*slot)->confirmed_flush, std::move(*timelines)};
 }
 
 // ELASTICSEARCH and OPENSEARCH only say which engine is meant; which one answers is seen.
@@ -146,10 +152,10 @@ Status CheckRole(const Config& config, const schema::DocumentTree& tree) {
 
 // How a pipeline ended, beside its status.
 struct Ending {
-  const base::StopSignal& drain;        // of the process: while others end the pipeline alone
-  std::atomic<bool> slot_taken{false};  // another daemon streams the slot by now
-  bool served = false;                  // searches see another generation now
-  bool changed = false;                 // the tables of a retiring generation did
+  const base::StopSignal& drain;   // of the process: while others end the pipeline alone
+  std::atomic<bool> taken{false};  // another daemon, or another server, is at work by now
+  bool served = false;             // searches see another generation now
+  bool changed = false;            // the tables of a retiring generation did
 };
 
 // Whether the tables of these trees are no longer what they were, which an error can be the first
@@ -167,7 +173,7 @@ Status RunInTurn(const Config& config, const ResolvedSchema& file, pg::Connectio
                  base::StopSignal& stop, const std::atomic<bool>& changed, Ending* ending,
                  Share* share, base::Logger& log, base::Metrics& metrics) {
   ResolvedSchema schema = file;
-  auto origin = FindOrigin(connection, schema);
+  auto origin = FindOrigin(config, connection, schema);
   if (!origin) return origin.error();
   const std::unique_ptr<queue::Queue> queue =
       MakeQueue(config, origin->system_identifier, schema.slot);
@@ -183,6 +189,8 @@ Status RunInTurn(const Config& config, const ResolvedSchema& file, pg::Connectio
   // From here source, queue and target are known to work, and the position is one that loses
   // nothing.
   PipelineSettings settings = SettingsOf(config, schema);
+  settings.system_identifier = origin->system_identifier;
+  settings.timeline = origin->timelines.current;
   auto states = PrepareStates(connection, *target, schema.trees,
                               ShapesOf(schema.trees, schema.shapes), *origin, config.reload_lost,
                               share->again ? settings.load_documents : std::vector<bool>(), log);
@@ -192,7 +200,7 @@ Status RunInTurn(const Config& config, const ResolvedSchema& file, pg::Connectio
                               ToDisplay(config.queue), target->Describe(), config.workers));
   settings.live = share->live;
   settings.starts_again = &changed;
-  settings.slot_taken = &ending->slot_taken;
+  settings.taken = &ending->taken;
   settings.next = generations->next;
   std::vector<uint32_t> ready;
   settings.ready = &ready;
@@ -239,7 +247,7 @@ Status RunUntilChange(const Config& config, const ResolvedSchema& schema, base::
   const Status ended =
       !fresh ? Status(fresh.error())
              : RunInTurn(config, schema, *fresh, stop, changed, ending, share, log, metrics);
-  if (!ended && MayPass(ended.error())) ending->slot_taken.store(true);
+  if (!ended && MayPass(ended.error())) ending->taken.store(true);
   return ended;
 }
 
@@ -377,7 +385,7 @@ Status RunDatabase(const Config& config, base::StopSignal& drain, Share share, b
       auto lost = SlotIsLost(config, *schema);
       if (lost && *lost) continue;
     }
-    if (ending.slot_taken && !ended && !EndsByItself(config)) {
+    if (ending.taken && !ended && !EndsByItself(config)) {
       waits_for_server = true;
       log.Warning("run", ended.error().message + "; standing by");
       if (drain.WaitFor(kAfterTaken)) return {};

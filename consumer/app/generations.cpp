@@ -28,6 +28,7 @@ bool IsOf(const model::SyncState& state, const Origin& origin) {
 bool GoesOn(const model::SyncState& state, const schema::DocumentTree& tree,
             const std::string& shapes, const Origin& origin) {
   if (state.fingerprint != tree.fingerprint || state.applied < origin.confirmed) return false;
+  if (!origin.timelines.Have(state.timeline, state.applied)) return false;
   const ShapeChange change = CompareShapes(state.shapes, shapes);
   return !change.documents && !change.rows && change.new_partitions.empty();
 }
@@ -150,6 +151,7 @@ class TakingUp {
       state.database = origin_.database;
       state.slot = origin_.slot;
       state.applied = origin_.confirmed;
+      state.timeline = origin_.timelines.current;
       state.fingerprint = tree->fingerprint;
       state.file_fingerprint = tree->file_fingerprint;
       state.source = tree->source;
@@ -209,7 +211,7 @@ class TakingUp {
     tree.generation = served.name;
     model::SyncState state = served.state;
     state.frozen = true;
-    return WriteFirstState(target_, tree, &state);
+    return WriteFirstState(target_, tree, served.state, &state);
   }
 
   const Config& config_;

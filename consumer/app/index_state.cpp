@@ -45,6 +45,12 @@ Status CheckState(const schema::DocumentTree& tree, const model::SyncState& stat
         "name. {}",
         state.slot, origin.slot, state.slot, kLoadAnew));
   }
+  if (!origin.timelines.Have(state.timeline, state.applied)) {
+    return refused(fmt::format(
+        "it is ahead of its database: it holds changes up to {} of timeline {}, and the server, "
+        "which is on timeline {}, was promoted or restored before it had them. {}",
+        base::ToString(state.applied), state.timeline, origin.timelines.current, kLoadAnew));
+  }
   if (state.applied < origin.confirmed && !may_be_older) {
     return refused(fmt::format(
         "it is older than its slot: it holds changes up to {}, but slot \"{}\" has given away all "
@@ -112,6 +118,17 @@ Status LoadAgain(pg::Connection& connection, sink::Target& target, const schema:
   log.Warning("run", fmt::format("index {}: {}; its documents are loaded again", tree.index,
                                  verdict.reasons));
   return {};
+}
+
+// Whether `later` may be what a process that began from `earlier` stored: the same documents,
+// further on in the changes and in the same load.
+bool Continues(const model::SyncState& later, const model::SyncState& earlier) {
+  model::SyncState same = later;
+  same.applied = earlier.applied;
+  same.load = earlier.load;
+  if (same != earlier) return false;
+  if (earlier.load.complete) return later.load == earlier.load;
+  return later.load.complete || later.load.sweep_below == earlier.load.sweep_below;
 }
 
 }  // namespace
@@ -202,13 +219,21 @@ Result<std::vector<model::SyncState>> PrepareStates(
     state.file_fingerprint = tree.file_fingerprint;
     state.source = tree.source;
     state.shapes = shapes[i];
+    if (state.timeline != 0 && state.timeline != origin.timelines.current) {
+      log.Warning("run", fmt::format("index {}: the server was promoted (timeline {}, before {}); "
+                                     "documents are built from the tables as they are, so some may "
+                                     "hold what its predecessor committed last and it never got: "
+                                     "`pgsync-consumer verify --repair SCHEMA` mends them",
+                                     tree.index, origin.timelines.current, state.timeline));
+    }
+    state.timeline = origin.timelines.current;
     if (!stored[i]) {
       if (auto status = target.Create(tree, state); !status) {
         return std::move(status).error().While("creating index " + tree.index);
       }
       log.Info("run", fmt::format("index {} created; it will be loaded", tree.index));
     } else if (state != *stored[i]) {
-      if (auto status = WriteFirstState(target, tree, &state); !status) {
+      if (auto status = WriteFirstState(target, tree, *stored[i], &state); !status) {
         return std::move(status).error().While("recording the state of index " + tree.index);
       }
     }
@@ -218,13 +243,13 @@ Result<std::vector<model::SyncState>> PrepareStates(
 }
 
 base::Status WriteFirstState(sink::Target& target, const schema::DocumentTree& tree,
-                             model::SyncState* state) {
+                             const model::SyncState& read, model::SyncState* state) {
   for (;;) {
     base::Status written = target.WriteState(tree, *state);
     if (written || written.error().kind != base::ErrorKind::kRefused) return written;
     const auto present = target.ReadState(tree);
-    const bool further = present && *present && (*present)->applied > state->applied;
-    if (!further) return written;
+    if (!present || !*present || (*present)->applied <= state->applied) return written;
+    if (!Continues(**present, read) || read.timeline != state->timeline) return written;
     state->applied = (*present)->applied;
   }
 }

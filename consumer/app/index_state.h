@@ -14,6 +14,7 @@
 #include "consumer/pg/connection.h"
 #include "consumer/schema/tree.h"
 #include "consumer/sink/target.h"
+#include "consumer/source/timelines.h"
 
 namespace app {
 
@@ -23,6 +24,7 @@ struct Origin {
   std::string database;
   std::string slot;
   base::Lsn confirmed;
+  source::Timelines timelines = {};
 };
 
 // Is it the index of this pipeline, and of this time? kRefused with the remedy. `may_be_older`:
@@ -52,10 +54,11 @@ base::Result<std::vector<model::SyncState>> PrepareStates(
     const std::vector<schema::DocumentTree>& trees, const std::vector<std::string>& shapes,
     const Origin& origin, bool reload_lost, const std::vector<bool>& again, base::Logger& log);
 
-// Target::WriteState for who has written nothing since it read the state. What a predecessor asked
-// for before it was killed may reach the target after that: its position, which is true whoever
-// wrote it, is then taken over into `state`. Later a position further on is somebody's who lives.
+// Target::WriteState for who has written nothing since it read `read`. What a predecessor asked for
+// before it was killed may reach the target after that: its position, which is true whoever wrote
+// it, is then taken over into `state`. That is so only where what is stored continues `read`, with
+// the same tables and the same load: anything else was written by somebody who lives, and kRefused.
 base::Status WriteFirstState(sink::Target& target, const schema::DocumentTree& tree,
-                             model::SyncState* state);
+                             const model::SyncState& read, model::SyncState* state);
 
 }  // namespace app

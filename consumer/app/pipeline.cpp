@@ -49,7 +49,7 @@ int WorkersFor(const std::vector<schema::DocumentTree>& trees, int wanted) {
 class Recorder {
  public:
   Recorder(PipelineContext context, StreamProducer& stream, std::vector<model::SyncState> states)
-      : context_(std::move(context)), stream_(stream), states_(std::move(states)) {
+      : context_(std::move(context)), stream_(stream), states_(std::move(states)), read_(states_) {
     recorded_ = states_.front().applied;
     for (const model::SyncState& state : states_) recorded_ = std::min(recorded_, state.applied);
     stream_.SetFlushed(recorded_);
@@ -77,7 +77,7 @@ class Recorder {
       states_[i].applied = std::max(states_[i].applied, *low);
       states_[i].load = context_.board.Progress(static_cast<uint32_t>(i));
       auto status = last_ == steady_clock::time_point()
-                        ? WriteFirstState(context_.target, context_.trees[i], &states_[i])
+                        ? WriteFirstState(context_.target, context_.trees[i], read_[i], &states_[i])
                         : context_.target.WriteState(context_.trees[i], states_[i]);
       if (!status) {
         return std::move(status).error().While("recording the position in index " +
@@ -97,6 +97,7 @@ class Recorder {
   PipelineContext context_;
   StreamProducer& stream_;
   std::vector<model::SyncState> states_;
+  const std::vector<model::SyncState> read_;  // as at the start
   Lsn recorded_;
   uint64_t revision_ = 0;
   steady_clock::time_point last_{};

@@ -48,6 +48,8 @@ struct PipelineSettings {
   pg::Target postgres;
   std::string database;
   std::string slot;
+  std::string system_identifier;
+  int timeline = 0;
   std::string work_mem;
   int workers = 2;
   uint32_t rows_per_fetch = 0;     // of one level, at most; 0 = as memory allows
@@ -71,8 +73,9 @@ struct PipelineSettings {
   // Set when the drain is there to begin again: then a process that has to be ended by force has
   // failed.
   const std::atomic<bool>* starts_again = nullptr;
-  // Is set when the pipeline fails because another daemon streams the slot by now.
-  std::atomic<bool>* slot_taken = nullptr;
+  // Is set when the pipeline fails because another daemon streams the slot by now, or another
+  // server answers than the one the states were judged by.
+  std::atomic<bool>* taken = nullptr;
 };
 
 // Of a plan that is made now: with a limit of the rate no more than one second allows, so that it

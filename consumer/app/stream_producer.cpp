@@ -111,6 +111,7 @@ Status StreamProducer::Session() {
   if (!connection) return connection.error();
   auto server = source::IdentifySystem(*connection);
   if (!server) return server.error();
+  if (auto same = CheckServer(*server); !same) return same;
   auto pid = connection->Query("SELECT pg_backend_pid()");
   if (!pid) return pid.error();
   own_pid_ = std::atoi(std::string(pid->Cell(0, 0)).c_str());
@@ -203,8 +204,22 @@ Status StreamProducer::WaitUntilSlotIsFree() {
   }
 }
 
+// Positions of before a promotion are not those of after it: the indexes have to be judged again.
+Status StreamProducer::CheckServer(const source::SystemIdentity& server) {
+  const PipelineSettings& settings = context_.settings;
+  if (server.system_identifier == settings.system_identifier &&
+      server.timeline == settings.timeline) {
+    return {};
+  }
+  if (settings.taken != nullptr) settings.taken->store(true);
+  return base::Refused(fmt::format(
+      "the server is another one now, or was promoted: system identifier {}, timeline {}, before "
+      "{}, {}; a start judges the indexes anew",
+      server.system_identifier, server.timeline, settings.system_identifier, settings.timeline));
+}
+
 base::Error StreamProducer::Taken(int pid) {
-  if (context_.settings.slot_taken != nullptr) context_.settings.slot_taken->store(true);
+  if (context_.settings.taken != nullptr) context_.settings.taken->store(true);
   return SlotInUse(context_.settings.slot, pid);
 }
 

@@ -16,6 +16,7 @@
 #include "consumer/base/result.h"
 #include "consumer/base/stop.h"
 #include "consumer/source/replication_stream.h"
+#include "consumer/source/slot.h"
 
 namespace app {
 
@@ -41,6 +42,7 @@ class StreamProducer {
   base::Status Session();
   base::Status WithoutStreaming(const base::Status& failed);
   base::Status WaitUntilSlotIsFree();
+  base::Status CheckServer(const source::SystemIdentity& server);
   base::Error Taken(int pid);
   base::Status Consume(source::ReplicationStream& stream, BatchCollector* collector);
   // False when drain came first.

@@ -44,6 +44,7 @@ struct SyncState {
   std::string database;
   std::string slot;
   base::Lsn applied;
+  int timeline = 0;  // of the server, that `applied` is a position of; 0 = not known
   // Changes are no longer followed, because another generation takes its place; `applied` stays.
   bool frozen = false;
   LoadProgress load;

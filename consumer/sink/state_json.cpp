@@ -44,6 +44,7 @@ std::string StateToJson(const model::SyncState& state) {
                  {"done_above", state.load.done_above},
                  {"last_key", state.load.last_key_json},
                  {"documents", state.load.documents}}}};
+  if (state.timeline > 0) json["timeline"] = state.timeline;
   if (state.load.expected > 0) json["load"]["expected"] = state.load.expected;
   if (state.load.milliseconds > 0) json["load"]["milliseconds"] = state.load.milliseconds;
   if (state.load.sweep_below > 0) json["load"]["sweep_below"] = state.load.sweep_below;
@@ -94,6 +95,7 @@ base::Result<model::SyncState> ParseState(std::string_view json_text, std::strin
                       where));
     }
     state.applied = *applied;
+    state.timeline = json.value("timeline", 0);
     state.load = LoadFrom(json.at("load"));
     return state;
   } catch (const Json::exception& e) {

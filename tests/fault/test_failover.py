@@ -1,5 +1,5 @@
-"""Failover to a standby that was promoted (fault matrix 4). Before PostgreSQL 17 slots do not come along: the daemon refuses, with the remedy,
-and what only the dead primary knew is noticed."""
+"""Failover to a standby that was promoted (fault matrix 4). Before PostgreSQL 17 slots do not come along by themselves: the daemon refuses, with the
+remedy, and what only the dead primary knew is noticed. With a slot that came along it goes on."""
 import os
 import pathlib
 import shutil
@@ -35,6 +35,17 @@ class Standby(PostgresServer):
     def start(self):
         self._as_postgres(self._bin / "pg_ctl", "-D", self.dir / "data", "-l", self.log, "-w", "-t", "60", "start")
         return self
+
+    def take_slots(self):
+        """As high availability managers do for servers that cannot: its state is copied while the standby is down."""
+        self.stop()
+        for slot in (self.primary.dir / "data/pg_replslot").iterdir():
+            here = self.dir / "data/pg_replslot" / slot.name
+            shutil.copytree(slot, here)
+            if os.geteuid() == 0:
+                for path in [here, *here.iterdir()]:
+                    shutil.chown(path, "postgres", "postgres")
+        self.start()
 
     def promote(self):
         self._as_postgres(self._bin / "pg_ctl", "-D", self.dir / "data", "-w", "-t", "60", "promote")
@@ -147,3 +158,57 @@ def test_what_the_standby_never_got_is_noticed(pair):
     assert daemon.wait(60) == 3, daemon.text()[-2000:]
     assert "ahead of its database" in daemon.text() and "teardown" in daemon.text(), daemon.text()[-2000:]
     pair.made_anew()
+
+
+def test_a_standby_that_outgrew_the_index(pair):
+    """As before, but by the time of the start the successor has written more than its predecessor had. Only the timeline tells."""
+    daemon = pair.start()
+    pair.scenario.wait_synced(daemon)
+    pair.replayed()
+    pair.standby.stop()
+    for pages in range(30, 40):
+        pair.scenario.sql("UPDATE book SET pages = %s", (pages,))
+    pair.scenario.wait_acknowledged(daemon)
+    assert daemon.terminate() == 0
+    held = pair.primary.wal_position()
+    pair.primary.kill9()
+    pair.standby.start()
+    pair.standby.promote()
+    pair.link.target = pair.standby.port
+    pair.scenario.server = pair.standby
+    pair.command("bootstrap", "--apply")
+    assert pair.standby.confirmed(pair.scenario.data.slot) < held, "the slot alone would tell"
+    while pair.standby.wal_position() <= held:
+        pair.scenario.sql("UPDATE book SET pages = pages + 1")
+    daemon = pair.start()
+    assert daemon.wait(60) == 3, daemon.text()[-2000:]
+    for words in ("ahead of its database", "of timeline 1", "is on timeline 2", "teardown"):
+        assert words in daemon.text(), daemon.text()[-2000:]
+    pair.made_anew()
+
+
+def test_with_its_slot_it_goes_on(pair, queue):
+    """Nothing is loaded again, neither by the daemon that was running nor by the next one."""
+    if not isinstance(queue, str):
+        queue.flushall()
+    pair.scenario.queue = getattr(queue, "url", queue)
+    daemon = pair.start()
+    pair.scenario.wait_synced(daemon)
+    pair.scenario.sql("UPDATE book SET pages = 41")
+    pair.scenario.wait_acknowledged(daemon)
+    pair.replayed()
+    pair.standby.take_slots()
+    pair.replayed()
+    pair.fail_over()
+    pair.scenario.sql("UPDATE book SET pages = 42 WHERE id % 3 = 0; DELETE FROM book WHERE id % 7 = 0; UPDATE review SET stars = 2 WHERE id % 5 = 0")
+    pair.scenario.wait_acknowledged(daemon, timeout=90)
+    pair.scenario.assert_equal()
+    assert "was promoted (timeline 2, before 1)" in daemon.text(), daemon.text()[-2000:]
+    assert daemon.text().count(": loaded, ") == 1, daemon.text()[-2000:]
+    assert daemon.terminate() == 0
+    pair.scenario.sql("UPDATE book SET pages = 43 WHERE id % 3 = 1")
+    daemon = pair.start()
+    pair.scenario.wait_acknowledged(daemon)
+    pair.scenario.assert_equal()
+    assert ": loaded, " not in daemon.text() and "was promoted" not in daemon.text(), daemon.text()[-2000:]
+    assert daemon.terminate() == 0

@@ -57,6 +57,7 @@ inline model::SyncState State() {
   state.database = "shop";
   state.slot = "shop_book";
   state.applied = base::Lsn{0x16B374D848};
+  state.timeline = 3;
   state.load.plan = "public.book:16384";
   state.load.chunks = 7;
   state.load.done_below = 3;
