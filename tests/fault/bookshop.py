@@ -83,6 +83,21 @@ def write_schema(name, path):
     return [d["index"] for d in SCHEMAS[name]]
 
 
+# Each leaves the documents as they are, however often and in whatever order it comes.
+DDL = [
+    ["ALTER TABLE book ALTER id TYPE bigint"],  # written anew, with all that refers to it checked
+    ["ALTER TABLE book ALTER id TYPE int"],
+    ["ALTER TABLE review ALTER body TYPE varchar(500)"],
+    ["ALTER TABLE review ALTER body TYPE text"],
+    ["ALTER TABLE review ADD COLUMN IF NOT EXISTS extra float DEFAULT random()"],
+    ["ALTER TABLE review DROP COLUMN IF EXISTS extra"],
+    ["ALTER TABLE publisher RENAME TO away", "UPDATE away SET name = name", "ALTER TABLE away RENAME TO publisher"],
+    ["ALTER TABLE book ADD COLUMN passing int", "UPDATE book SET passing = 1", "ALTER TABLE book DROP COLUMN passing"],
+    ["DROP INDEX IF EXISTS review_book_id_idx", "CREATE INDEX review_book_id_idx ON review (book_id)"],
+    ["VACUUM FULL book"],
+]
+
+
 class Load:
     """Transactions of one session, drawn from `rng`, each noted with the documents as they are after it."""
 
@@ -134,6 +149,15 @@ class Load:
         if keep:
             self.cursor.execute("SELECT pg_current_wal_flush_lsn() - '0/0'")
             self.positions[-1] = int(self.cursor.fetchone()[0])
+
+    def ddl(self):
+        """A definition changes, maybe in one transaction with changes of rows."""
+        sql = self.rng.choice(DDL)
+        if sql[0].startswith("VACUUM"):
+            self.cursor.execute(sql[0])
+            self.history.append([*sql, "ROLLBACK"])
+        else:
+            self.commit(sql)
 
     def fill(self):
         n = self.rng.choice([0, 3, 8, 20])

@@ -19,7 +19,8 @@ from witness import Witness
 # The first number of passages after which a run's daemon may die there, and the last.
 CRASH_POINTS = {"receive": 12, "xadd": 10, "fetch": 10, "bulk_sent": 30, "bulk_answered": 12, "xack": 10, "state": 8, "feedback": 5}
 # Why a daemon may end by itself: it began while a server was away.
-AWAY = re.compile(r"cannot reach|did not answer|no answer|onnection|Redis at|starting up|shutting down|terminating|is it running")
+AWAY = re.compile(r"cannot reach|did not answer|no answer|onnection|Redis at|starting up|shutting down|terminating|is it running"
+                  r"|the engine answered (429|50[0-9])")
 SETTINGS = {"logical_decoding_work_mem": "'64kB'", "autovacuum": "off"}
 
 
@@ -42,7 +43,7 @@ class Plan:
             setattr(self, name, value)
 
     def life(self, rng):
-        events = ["walsender", "pause"]
+        events = ["walsender", "pause", "ddl", "ddl", "ddl"]
         if self.queue == "redis":
             events += ["redis flush", "redis kill", "redis full", "redis readonly", "redis old dump", "redis evict"]
         if self.linked:
@@ -145,7 +146,7 @@ class Runner:
 
     def live(self, life):
         self.start(life["point"] if life["end"] == "crash" else None)
-        self.upset = life["end"] == "postgres"
+        self.upset = life["end"] == "postgres" or self.plan.chaos > 0
         events = sorted(life["events"])
         wait_for("the stream, or its end", self.is_up, 30)
         for i in range(life["transactions"]):
@@ -198,6 +199,8 @@ class Runner:
                 self.daemon.signal(signal.SIGSTOP)
                 self.load.one()
                 self.daemon.signal(signal.SIGCONT)
+        elif what == "ddl":
+            self.load.ddl()
         elif what == "redis flush":
             self.redis.flushall()
         elif what == "redis kill":
