@@ -68,9 +68,13 @@ Status WorkOn(const Config& config, Rewriter& rewriter, const schema::DocumentTr
   });
   if (!read) return read;
   tally->letters += letters.size();
-  for (const sink::DeadLetter& letter : letters) {
+  for (sink::DeadLetter& letter : letters) {
     switch (config.dlq) {
       case DlqAction::kList:
+        // One line each; the engines' reasons may have several.
+        std::replace_if(
+            letter.reason.begin(), letter.reason.end(), [](unsigned char c) { return c < ' '; },
+            ' ');
         fmt::print("{}\t{}\t{}\t{}\n", tree.index, letter.id, letter.lsn, letter.reason);
         break;
       case DlqAction::kShow:

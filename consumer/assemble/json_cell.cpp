@@ -308,6 +308,11 @@ base::Error CellError(CellResult result, uint32_t type_oid, size_t bytes) {
         "the value is stored as json, but cannot be read as JSON: it has \\u0000, or half of a "
         "surrogate pair");
   }
+  if (result == CellResult::kTooDeep) {
+    return base::RejectDocument(fmt::format(
+        "the value has more than {} levels of arrays and objects, which readers of JSON refuse",
+        kDeepestJson));
+  }
   return base::Fatal(fmt::format(
       "a value of type {} arrived as {} bytes that are not its binary form", type_oid, bytes));
 }

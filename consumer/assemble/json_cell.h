@@ -16,6 +16,7 @@ enum class CellResult : uint8_t {
   kBadBytes,  // not what the type's send function makes: a bug, or a server we do not know
   kNoJson,    // a value that PostgreSQL stores as json, but no reader takes: \u0000, half a
               // surrogate pair
+  kTooDeep,   // one nested deeper than readers go
 };
 
 // Writes a cell that is not NULL. What it appended before it failed is garbage.
@@ -28,7 +29,7 @@ CellWriter FindCellWriter(uint32_t type_oid);
 // to be selected as to_json(…).
 inline bool HasBinaryWriter(uint32_t type_oid) { return FindCellWriter(type_oid) != nullptr; }
 
-// For a failure: kFatal for kBadBytes, kRejectDocument for kNoJson. Never the value.
+// For a failure: kFatal for kBadBytes, kRejectDocument for the others. Never the value.
 base::Error CellError(CellResult result, uint32_t type_oid, size_t bytes);
 
 // Both in one, for a single cell.

@@ -53,6 +53,7 @@ class JsonScan {
 
   CellResult Run() {
     for (size_t at = 0; at < text_.size(); ++at) {
+      if (open_.size() > kDeepestJson) return CellResult::kTooDeep;
       switch (text_[at]) {
         case '{':
           open_.push_back({true, members_.size()});
@@ -189,6 +190,30 @@ class JsonScan {
   bool key_next_ = false;
 };
 
+// Of a text that is JSON. One pass, and for nearly all texts half of one that only counts.
+bool IsTooDeep(std::string_view json) {
+  if (json.size() < 2 * kDeepestJson) return false;
+  const auto opens =
+      std::count(json.begin(), json.end(), '[') + std::count(json.begin(), json.end(), '{');
+  if (static_cast<size_t>(opens) <= kDeepestJson) return false;
+  size_t levels = 0;
+  bool in_string = false;
+  for (size_t at = 0; at < json.size(); ++at) {
+    const char c = json[at];
+    if (in_string) {
+      if (c == '\\') ++at;
+      in_string = c != '"';
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '[' || c == '{') {
+      if (++levels > kDeepestJson) return true;
+    } else if (c == ']' || c == '}') {
+      --levels;
+    }
+  }
+  return false;
+}
+
 // A raw newline can only be white space: inside strings JSON demands escapes.
 void AppendOnOneLine(std::string_view json, std::string* out) {
   const size_t start = out->size();
@@ -222,6 +247,7 @@ CellResult AppendJsonCell(std::string_view cell, std::string* out) {
 CellResult AppendJsonbCell(std::string_view cell, std::string* out) {
   // jsonb_send puts a format version, 1, before the text. It has no duplicates, and no newlines.
   if (cell.empty() || cell[0] != 1) return CellResult::kBadBytes;
+  if (IsTooDeep(cell.substr(1))) return CellResult::kTooDeep;
   out->append(cell.substr(1));
   return CellResult::kWritten;
 }

@@ -166,6 +166,34 @@ TEST(JsonCell, WhatNoReaderTakesIsRejected) {
   EXPECT_EQ(Json(type_oid::kJson, R"("\\u0000\ud83d\ude00")"), R"("\\u0000\ud83d\ude00")");
 }
 
+TEST(JsonCell, WhatIsTooDeepIsRejected) {
+  const auto nested = [](size_t levels, const std::string& open, const std::string& close) {
+    std::string text;
+    for (size_t i = 0; i < levels; ++i) text += open;
+    text += "1";
+    for (size_t i = 0; i < levels; ++i) text += close;
+    return text;
+  };
+  for (const auto& [open, close] : {std::pair("[", "]"), std::pair("{\"a\":", "}")}) {
+    for (const uint32_t type : {type_oid::kJson, type_oid::kJsonb}) {
+      const std::string version = type == type_oid::kJsonb ? "\x01" : "";
+      const std::string taken = nested(1000, open, close);
+      EXPECT_EQ(Json(type, version + taken), taken);
+      std::string out;
+      const auto status = AppendCell(type, version + nested(1001, open, close), &out);
+      ASSERT_FALSE(status);
+      EXPECT_EQ(status.error().kind, base::ErrorKind::kRejectDocument);
+      EXPECT_NE(status.error().message.find("1000 levels"), std::string::npos);
+    }
+  }
+  // Many, but side by side, and in a string.
+  std::string wide = "[\"" + nested(2000, "[", "\\\"{") + "\"";
+  for (int i = 0; i < 2000; ++i) wide += ",[{}]";
+  wide += "]";
+  EXPECT_EQ(Json(type_oid::kJsonb, "\x01" + wide), wide);
+  EXPECT_EQ(Json(type_oid::kJson, wide), wide);
+}
+
 TEST(JsonCell, WrongLengthsAndUnknownTypesAreErrors) {
   EXPECT_NE(Json(type_oid::kInt4, "abc").find("error"), std::string::npos);
   EXPECT_NE(Json(type_oid::kUuid, "").find("error"), std::string::npos);
