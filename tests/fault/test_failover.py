@@ -80,6 +80,8 @@ class Pair:
 
     def fail_over(self):
         self.primary.kill9()
+        if not self.standby.is_running():
+            self.standby.start()
         self.standby.promote()
         self.link.target = self.standby.port
         self.scenario.server = self.standby
@@ -148,11 +150,7 @@ def test_what_the_standby_never_got_is_noticed(pair):
     pair.scenario.sql("UPDATE book SET pages = 25")
     pair.scenario.wait_acknowledged(daemon)
     assert daemon.terminate() == 0
-    pair.primary.kill9()
-    pair.standby.start()
-    pair.standby.promote()
-    pair.link.target = pair.standby.port
-    pair.scenario.server = pair.standby
+    pair.fail_over()
     pair.command("bootstrap", "--apply")
     daemon = pair.start()
     assert daemon.wait(60) == 3, daemon.text()[-2000:]
@@ -171,11 +169,7 @@ def test_a_standby_that_outgrew_the_index(pair):
     pair.scenario.wait_acknowledged(daemon)
     assert daemon.terminate() == 0
     held = pair.primary.wal_position()
-    pair.primary.kill9()
-    pair.standby.start()
-    pair.standby.promote()
-    pair.link.target = pair.standby.port
-    pair.scenario.server = pair.standby
+    pair.fail_over()
     pair.command("bootstrap", "--apply")
     assert pair.standby.confirmed(pair.scenario.data.slot) < held, "the slot alone would tell"
     while pair.standby.wal_position() <= held:
