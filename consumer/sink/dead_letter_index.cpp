@@ -9,6 +9,7 @@
 #include "consumer/base/json_text.h"
 #include "consumer/sink/bulk_response.h"
 #include "consumer/sink/http_writer.h"
+#include "consumer/sink/search.h"
 
 namespace sink {
 namespace {
@@ -142,6 +143,36 @@ base::Status StoreDeadLetters(HttpClient& client, const std::string& index,
         DeadLetterIndex(index)));
   }
   return {};
+}
+
+base::Result<std::set<std::string>> RefusedSince(HttpClient& client, const std::string& index,
+                                                 const std::vector<std::string>& ids,
+                                                 uint64_t version) {
+  std::set<std::string> refused;
+  if (ids.empty()) return refused;
+  nlohmann::json body = {{"ids", nlohmann::json::array()}};
+  for (const std::string& id : ids) body["ids"].push_back(LetterId(id));
+  const std::string text = body.dump();
+  auto response = client.Send({.method = "POST",
+                               .path = fmt::format("/{}/_mget?_source_includes=id,version",
+                                                   EscapePathPart(DeadLetterIndex(index))),
+                               .body = text});
+  if (!response) return std::move(response).error();
+  if (response->status == 404) return refused;  // nothing was ever refused
+  if (response->status != 200) return ClassifyFailure(response->status, response->body);
+  const auto answer = nlohmann::json::parse(response->body, nullptr, false);
+  try {
+    for (const auto& letter : answer.at("docs")) {
+      if (!letter.value("found", false)) continue;
+      const auto& source = letter.at("_source");
+      if (source.at("version").get<uint64_t>() >= version) {
+        refused.insert(source.at("id").get<std::string>());
+      }
+    }
+  } catch (const nlohmann::json::exception& e) {
+    return NotUnderstood(e);
+  }
+  return refused;
 }
 
 }  // namespace sink

@@ -224,7 +224,7 @@ base::Result<uint64_t> HttpTarget::Sweep(const schema::DocumentTree& tree, uint6
   }
   // Its own: sweeping takes long, and states have to be stored meanwhile.
   HttpClient client(config_, &hosts_);
-  auto swept = SweepIndex(client, tree.Place(), version);
+  auto swept = SweepIndex(client, tree.Place(), tree.index, version);
   if (!swept)
     return std::move(swept).error().While(fmt::format("sweeping index \"{}\"", tree.index));
   return swept;

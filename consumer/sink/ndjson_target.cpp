@@ -139,6 +139,7 @@ class NdjsonTarget : public Target {
   base::Status WriteSidecar();
   base::Status Append(std::string_view text);
   base::Result<LiveIds> ReadLive(const std::string& index);
+  base::Result<std::set<std::string>> ReadLetters(const std::string& index, uint64_t version);
   base::Status RemoveIndex(const std::string& name, const std::string& index);
 
   const std::string name_;
@@ -270,6 +271,22 @@ base::Result<NdjsonTarget::LiveIds> NdjsonTarget::ReadLive(const std::string& in
   return ids;
 }
 
+// The ids that have a dead letter of `version` or later.
+base::Result<std::set<std::string>> NdjsonTarget::ReadLetters(const std::string& index,
+                                                              uint64_t version) {
+  std::set<std::string> ids;
+  const std::string of = DeadLetterIndex(index);
+  auto read =
+      ReadActions(name_ + ".rejected", 0, [&](const Action& action, const std::string& lines) {
+        if (action.index != of) return;
+        const Json letter = Json::parse(lines.substr(lines.find('\n') + 1), nullptr, false);
+        if (letter.is_object() && letter.value("version", uint64_t{0}) >= version)
+          ids.insert(action.id);
+      });
+  if (!read) return std::move(read).error();
+  return ids;
+}
+
 base::Result<uint64_t> NdjsonTarget::Sweep(const schema::DocumentTree& tree, uint64_t version) {
   std::lock_guard lock(mutex_);
   if (standard_output_)
@@ -277,10 +294,12 @@ base::Result<uint64_t> NdjsonTarget::Sweep(const schema::DocumentTree& tree, uin
   if (auto opened = Open(); !opened) return std::move(opened).error();
   auto ids = ReadLive(tree.index);
   if (!ids) return std::move(ids).error();
+  auto refused = ReadLetters(tree.index, version);
+  if (!refused) return std::move(refused).error();
   uint64_t swept = 0;
   std::string text;
   for (const auto& [id, live] : *ids) {
-    if (!live.exists || live.version >= version) continue;
+    if (!live.exists || live.version >= version || refused->contains(id)) continue;
     text += R"({"delete":{"_index":)";
     base::AppendJsonString(tree.index, &text);
     text += R"(,"_id":)";

@@ -46,8 +46,9 @@ base::Status SqliteWriter::Open() {
       {&sql_.drop_held, "DELETE FROM held WHERE docid = ?1"},
       {&sql_.prune, "DELETE FROM tombstones WHERE at < ?1"},
       {&sql_.below,
-       "SELECT docid, id, body FROM documents WHERE \"index\" = ?1 AND version < ?2 AND docid > ?3 "
-       "ORDER BY docid LIMIT ?4"},
+       "SELECT docid, id, body FROM documents d WHERE \"index\" = ?1 AND version < ?2 "
+       "AND docid > ?3 AND NOT EXISTS (SELECT 1 FROM rejected r WHERE r.\"index\" = ?1 "
+       "AND r.id = d.id AND r.version >= ?2) ORDER BY docid LIMIT ?4"},
   };
   for (const auto& [statement, text] : all) {
     if (auto prepared = statement->Prepare(*opened, text); !prepared) return prepared;

@@ -8,6 +8,7 @@
 
 #include "consumer/base/json_text.h"
 #include "consumer/sink/bulk_response.h"
+#include "consumer/sink/dead_letter_index.h"
 #include "consumer/sink/http_writer.h"
 #include "consumer/sink/search.h"
 
@@ -115,14 +116,25 @@ base::Status RemoveCopies(HttpClient& client, const std::string& index,
   }
 }
 
-base::Result<uint64_t> SweepIndex(HttpClient& client, const std::string& index, uint64_t version) {
+base::Result<uint64_t> SweepIndex(HttpClient& client, const std::string& index,
+                                  const std::string& letters, uint64_t version) {
   if (auto refreshed = Refresh(client, index); !refreshed) return std::move(refreshed).error();
   uint64_t deleted = 0;
   const Json body = {
       {"version", true}, {"_source", false}, {"query", {{"match_all", Json::object()}}}};
   auto swept = ScrollPages(client, index, body, [&](const Json& hits) -> base::Status {
+    const auto is_old = [&](const Json& hit) {
+      return hit.at("_version").get<uint64_t>() < version;
+    };
+    std::vector<std::string> old;
+    for (const Json& hit : hits) {
+      if (is_old(hit)) old.push_back(hit.at("_id").get<std::string>());
+    }
+    auto refused = RefusedSince(client, letters, old, version);
+    if (!refused) return std::move(refused).error();
     auto some = DeleteHits(client, index, hits, [&](const Json& hit) {
-      return hit.at("_version").get<uint64_t>() < version ? std::optional(version) : std::nullopt;
+      const bool goes = is_old(hit) && !refused->contains(hit.at("_id").get<std::string>());
+      return goes ? std::optional(version) : std::nullopt;
     });
     if (!some) return std::move(some).error();
     deleted += *some;

@@ -13,9 +13,11 @@
 namespace sink {
 
 // Deletes every document of `index` whose version is below `version`, as of `version`; a document
-// written meanwhile stays. Returns how many. After kRetry it may be called again; what was deleted
+// written meanwhile stays, and one that has a letter of `version` or later among those of
+// `letters`. Returns how many. After kRetry it may be called again; what was deleted
 // stays deleted.
-base::Result<uint64_t> SweepIndex(HttpClient& client, const std::string& index, uint64_t version);
+base::Result<uint64_t> SweepIndex(HttpClient& client, const std::string& index,
+                                  const std::string& letters, uint64_t version);
 
 // Deletes older copies of the ids of `items` that lie under another routing than the item's; of
 // deletions all of them. Only items with `any_routing` count. Everything that was written before

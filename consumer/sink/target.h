@@ -138,6 +138,8 @@ class Target {
   }
 
   // Deletes every document of the index whose version is lower than `version`. Returns how many.
+  // One with a dead letter of `version` or later stays: the tables have it, although what it became
+  // could not be written.
   virtual base::Result<uint64_t> Sweep(const schema::DocumentTree& tree, uint64_t version) = 0;
 
   // For items with `any_routing`, after they were written: deletes the copies of their ids that are

@@ -5,7 +5,8 @@
 
 It speaks as much of the Elasticsearch/OpenSearch API as pgsync uses: GET /, indices (PUT GET HEAD DELETE), aliases, mappings
 with _meta, _settings, _bulk (index, create, delete; versions external and external_gte, 409 on conflicts, deletions remembered for ever; gzip;
-require_alias), _ingest/pipeline (all exist but those named missing…), _count, _refresh, _flush, _search with and without scroll (match_all only, all hits in order of id), _doc/<id>.
+require_alias), _ingest/pipeline (all exist but those named missing…), _count, _refresh, _flush, _search with and without scroll
+(match_all only, all hits in order of id), _doc/<id>, _mget of ids.
 Documents are kept by _id alone (no shards, routing is only remembered). Nothing is stored on disk: a restart is an empty engine.
 
 Control (all answer JSON; POST without body, arguments in the query string):
@@ -501,6 +502,10 @@ class Handler(BaseHTTPRequestHandler):
                         return 200, {"_index": index.name, "_id": p[2], "_version": version, "found": True,
                                      "_source": source, **({"_routing": routing} if routing else {})}
                 return 404, {"_index": p[0], "_id": p[2], "found": False}
+            if p[1] == "_mget":
+                held = {key: d for i in ENGINE.resolve(p[0]) for key, d in i.documents.items()}
+                return 200, {"docs": [{"_id": i, "found": True, "_version": held[i][0], "_source": held[i][2]} if i in held else
+                                      {"_id": i, "found": False} for i in body["ids"]]}
             if p[1] == "_search":
                 return self.search(p[0], body)
         raise Failure(400, "illegal_argument_exception", "the stub does not know %s /%s" % (method, "/".join(p)))

@@ -163,10 +163,13 @@ TEST_F(FileTargets, SqliteSweepDeletesWhatIsOlder) {
   for (int i = 0; i < 2500; ++i) Put(&request, std::to_string(i), i < 2400 ? 5 : 7, R"({"t":"x"})");
   Put(&request, "other", 5, R"({"t":"x"})", 1);
   Write(*target, request);
+  // The tables have the first one; the second was refused before, and is gone from them.
+  ASSERT_TRUE(
+      target->WriteRejected(trees[0], {{"3", "", "{}", 7, {}}, {"4", "", "{}", 6, {}}}).ok());
   auto swept = target->Sweep(trees[0], 7);
   ASSERT_TRUE(swept.ok()) << swept.error().message;
-  EXPECT_EQ(*swept, 2400u);
-  EXPECT_EQ(*target->Count(trees[0]), 100u);
+  EXPECT_EQ(*swept, 2399u);
+  EXPECT_EQ(*target->Count(trees[0]), 101u);
   EXPECT_EQ(*target->Count(trees[1]), 1u);
   model::BulkRequest late;
   Put(&late, "1", 6, R"({"t":"undead"})");
@@ -257,10 +260,16 @@ TEST_F(FileTargets, NdjsonCountsAndSweepsThePresent) {
   Delete(&request, "2", 4);
   Put(&request, "2", 3, "{}");  // late, and older than the deletion
   Put(&request, "1", 3, "{}", 1);
+  Put(&request, "refused", 3, "{}");
+  Put(&request, "refused before", 3, "{}");
   Write(*target, request);
+  ASSERT_TRUE(target
+                  ->WriteRejected(
+                      trees[0], {{"refused", "", "{}", 9, {}}, {"refused before", "", "{}", 8, {}}})
+                  .ok());
+  EXPECT_EQ(*target->Count(trees[0]), 4u);
+  EXPECT_EQ(*target->Sweep(trees[0], 9), 2u);
   EXPECT_EQ(*target->Count(trees[0]), 2u);
-  EXPECT_EQ(*target->Sweep(trees[0], 9), 1u);
-  EXPECT_EQ(*target->Count(trees[0]), 1u);
   EXPECT_EQ(*target->Count(trees[1]), 1u);
   EXPECT_EQ(*target->Sweep(trees[0], 9), 0u);
 }

@@ -371,6 +371,22 @@ TEST_F(HttpTargetTest, SweepsWhatIsOlder) {
   EXPECT_EQ(*target->Count(trees[0]), 1500u);
 }
 
+TEST_F(HttpTargetTest, SweepsNothingThatTheTablesHave) {
+  auto target = Created();
+  model::BulkRequest request;
+  for (int i = 0; i < 10; ++i) Put(&request, std::to_string(i), 5, "{}");
+  ASSERT_TRUE(target->NewWriter()->Write(request).ok());
+  ASSERT_TRUE(target
+                  ->WriteRejected(trees[0], {{"3", "refused in this load", "{}", 8, {}},
+                                             {"4", "refused before it", "{}", 7, {}},
+                                             {"50", "was never there", "{}", 9, {}}})
+                  .ok());
+  auto swept = target->Sweep(trees[0], 8);
+  ASSERT_TRUE(swept.ok()) << swept.error().message;
+  EXPECT_EQ(*swept, 9u);
+  EXPECT_NE(Ask("GET", "/book/_doc/3").find("\"found\": true"), std::string::npos);
+}
+
 TEST_F(HttpTargetTest, AsynchronousTranslogIsFlushedBeforeTheState) {
   trees[0].index_body = R"({"settings":{"index":{"translog":{"durability":"async"}}}})";
   auto target = Created();
