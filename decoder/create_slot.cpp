@@ -18,8 +18,13 @@ Datum CreateSlot(Name name) {
   InitFunctionCallInfoData(*call, &function, function.fn_nargs, InvalidOid, nullptr, nullptr);
   call->args[0] = {NameGetDatum(name), false};
   call->args[1] = {NameGetDatum(&plugin), false};
-  // temporary, two-phase, failover: as many as this version has, all of them off.
-  for (int i = 2; i < function.fn_nargs; ++i) call->args[i] = {BoolGetDatum(false), false};
+  // temporary, two-phase, failover: as many as this version has. Standbys that synchronize slots
+  // keep ours; on a standby itself there are no failover slots.
+  constexpr int kFailover = 4;
+  const bool kept = !RecoveryInProgress();
+  for (int i = 2; i < function.fn_nargs; ++i) {
+    call->args[i] = {BoolGetDatum(i == kFailover && kept), false};
+  }
   const Datum row = FunctionCallInvoke(call);
   CurrentResourceOwner = caller;
   return row;

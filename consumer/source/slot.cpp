@@ -16,6 +16,8 @@ using base::Result;
 
 namespace {
 
+constexpr int kFirstWithFailover = 170000;
+
 int64_t Number(std::string_view text) {
   int64_t number = 0;
   std::from_chars(text.data(), text.data() + text.size(), number);
@@ -85,11 +87,11 @@ Result<std::optional<SlotInfo>> InspectSlot(pg::Connection& connection, const st
 }
 
 Result<Lsn> CreateSlot(pg::Connection& connection, const std::string& name) {
-  // The unparenthesised form is understood by every version; the snapshot is not wanted (design
-  // D7).
-  auto rows =
-      connection.Query(fmt::format("CREATE_REPLICATION_SLOT {} LOGICAL {} NOEXPORT_SNAPSHOT",
-                                   schema::QuotedIdentifier(name), kPlugin));
+  // The snapshot is not wanted (design D7). The unparenthesised form is the only one before 15.
+  const bool comes_along = connection.ServerVersion() >= kFirstWithFailover;
+  auto rows = connection.Query(
+      fmt::format("CREATE_REPLICATION_SLOT {} LOGICAL {} {}", schema::QuotedIdentifier(name),
+                  kPlugin, comes_along ? "(SNAPSHOT 'nothing', FAILOVER)" : "NOEXPORT_SNAPSHOT"));
   if (!rows) {
     if (connection.SqlState() == "42710") {  // duplicate_object
       return base::Refused(fmt::format("slot \"{}\" exists already", name));

@@ -41,7 +41,8 @@ base::Result<std::optional<SlotInfo>> InspectSlot(pg::Connection& connection,
                                                   const std::string& name);
 
 // Creates a logical slot for plugin pgsync and returns its consistent point: every transaction that
-// commits after it will be streamed. Waits for transactions that are running. REQUIRES: a
+// commits after it will be streamed. From 17 on it is a failover slot, which standbys that
+// synchronize slots keep. Waits for transactions that are running. REQUIRES: a
 // replication connection to the slot's database. Errors are kRefused with the remedy where the
 // server's settings do not allow it.
 base::Result<base::Lsn> CreateSlot(pg::Connection& connection, const std::string& name);

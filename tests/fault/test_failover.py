@@ -54,13 +54,13 @@ class Standby(PostgresServer):
 class Pair:
     """A primary, its standby, and one address that leads to whichever is in charge."""
 
-    def __init__(self, primary, work):
+    def __init__(self, primary, work, kind=Standby):
         hba = primary.dir / "data/pg_hba.conf"
         hba.write_text("local replication postgres trust\n" + hba.read_text())
         primary.rows("postgres", "SELECT pg_reload_conf()")
         self.primary = primary
         self.scenario = Scenario(primary, work).use(datasets.bookstore(primary)).bootstrap()
-        self.standby = Standby(work / "standby", primary).start()
+        self.standby = kind(work / "standby", primary).start()
         self.link = TcpLink(primary.port)
         self.work = work
 
@@ -86,6 +86,12 @@ class Pair:
         self.link.target = self.standby.port
         self.scenario.server = self.standby
 
+    def close(self):
+        self.scenario.end()
+        self.link.close()
+        if self.standby.is_running():
+            self.standby.stop("immediate")
+
     def made_anew(self):
         """The remedy of what is refused."""
         self.command("teardown", "--yes")
@@ -100,10 +106,7 @@ class Pair:
 def pair(private_postgres, work):
     made = Pair(private_postgres(), work)
     yield made
-    made.scenario.end()
-    made.link.close()
-    if made.standby.is_running():
-        made.standby.stop("immediate")
+    made.close()
 
 
 def test_the_slot_does_not_come_along(pair):
