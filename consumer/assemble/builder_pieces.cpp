@@ -170,11 +170,7 @@ Status Builder::BuildRootsById(const DocumentTree& tree, const std::string& sql,
   const size_t parts = statements_[tree.number].climbs[0].order.size();
   Touched::Part part{{parts, settings_.roots}, 0};
   const Status listed = readers_.front()->With([&](pg::Connection& connection) -> Status {
-    std::vector<std::string> before = {kBegin};
-    if (connection.TextIsBytes()) before.push_back(kTextAsBytes);
-    for (const std::string& statement : before) {
-      if (auto done = connection.Query(statement); !done) return std::move(done).error();
-    }
+    if (auto begun = BeginForKeys(connection, ""); !begun) return begun;
     auto rows = connection.Query(sql, params);
     if (!rows) return std::move(rows).error().While("listing the ids of index " + tree.index);
     if (auto ended = connection.Query(kCommit); !ended) return std::move(ended).error();

@@ -136,12 +136,7 @@ Status Builder::ClimbByCursor(pg::Connection& connection, const std::vector<mode
                               bool* shown) {
   const model::Touch& first = touches[run.begin];
   const TreeStatements& statements = statements_[first.document];
-  std::vector<std::string> before = {kBegin};
-  if (!statements.lock.empty()) before.push_back(statements.lock);
-  if (connection.TextIsBytes()) before.push_back(kTextAsBytes);
-  for (const std::string& sql : before) {
-    if (auto done = connection.Query(sql); !done) return done.error();
-  }
+  if (auto begun = BeginForKeys(connection, statements.lock); !begun) return begun;
   auto snapshot = CurrentSnapshot(connection);
   if (!snapshot) return snapshot.error();
   *shown = ShowsAll(*snapshot, xids);

@@ -53,7 +53,6 @@ class JsonScan {
 
   CellResult Run() {
     for (size_t at = 0; at < text_.size(); ++at) {
-      if (open_.size() > kDeepestJson) return CellResult::kTooDeep;
       switch (text_[at]) {
         case '{':
           open_.push_back({true, members_.size()});
@@ -227,6 +226,7 @@ void AppendOnOneLine(std::string_view json, std::string* out) {
 }  // namespace
 
 CellResult AppendJsonCell(std::string_view cell, std::string* out) {
+  if (IsTooDeep(cell)) return CellResult::kTooDeep;
   JsonScan scan(cell);
   if (const CellResult result = scan.Run(); result != CellResult::kWritten) return result;
   std::vector<Range> duplicates = scan.TakeDuplicates();

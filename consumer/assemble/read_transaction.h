@@ -22,6 +22,16 @@ inline const std::string kCommit = "COMMIT";
 // directions. Only where Connection::TextIsBytes().
 inline const std::string kTextAsBytes = "SET LOCAL client_encoding = 'SQL_ASCII'";
 
+// Begins a transaction that reads keys. `lock`: a statement that comes first, or "".
+inline base::Status BeginForKeys(pg::Connection& connection, const std::string& lock) {
+  for (const std::string& sql :
+       {kBegin, lock, connection.TextIsBytes() ? kTextAsBytes : std::string()}) {
+    if (sql.empty()) continue;
+    if (auto done = connection.Query(sql); !done) return std::move(done).error();
+  }
+  return {};
+}
+
 // The snapshot of the connection's transaction, or, outside of one, of the moment.
 inline base::Result<Snapshot> CurrentSnapshot(pg::Connection& connection) {
   auto row = connection.Query(kSnapshot);
