@@ -45,11 +45,11 @@ constexpr milliseconds kAfterTaken{500};
 
 Result<Origin> FindOrigin(const Config& config, pg::Connection& connection,
                           const ResolvedSchema& schema) {
-  auto system_identifier = source::SystemIdentifier(connection);
-  if (!system_identifier) return system_identifier.error();
   auto replication = pg::Connection::Open(config.postgres, schema.database, true);
   if (!replication) return std::move(replication).error();
-  auto timelines = source::ReadTimelines(*replication);
+  auto server = source::IdentifySystem(*replication);
+  if (!server) return std::move(server).error();
+  auto timelines = source::ReadTimelines(*replication, server->timeline);
   if (!timelines) return std::move(timelines).error();
   auto slot = source::InspectSlot(connection, schema.slot);
   if (!slot) return slot.error();
@@ -57,7 +57,7 @@ Result<Origin> FindOrigin(const Config& config, pg::Connection& connection,
     return base::Refused(
         fmt::format("slot \"{}\" does not exist", schema.slot));  // preflight said more
   }
-  return Origin{std::move(*system_identifier), schema.database, schema.slot,
+  return Origin{std::move(server->system_identifier), schema.database, schema.slot,
                 (*slot)->confirmed_flush, std::move(*timelines)};
 }
 

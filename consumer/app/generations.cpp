@@ -146,17 +146,7 @@ class TakingUp {
                   schema::DocumentTree* tree) {
     std::string name = plan.next;
     if (name.empty()) {
-      model::SyncState state;
-      state.system_identifier = origin_.system_identifier;
-      state.database = origin_.database;
-      state.slot = origin_.slot;
-      state.applied = origin_.confirmed;
-      state.timeline = origin_.timelines.current;
-      state.fingerprint = tree->fingerprint;
-      state.file_fingerprint = tree->file_fingerprint;
-      state.source = tree->source;
-      state.shapes = shapes;
-      auto made = target_.CreateBeside(*tree, state);
+      auto made = target_.CreateBeside(*tree, NewState(*tree, shapes, origin_));
       if (!made) return std::move(made).error();
       name = std::move(*made);
       PGSYNC_CRASH_POINT("beside");

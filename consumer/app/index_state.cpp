@@ -61,6 +61,21 @@ Status CheckState(const schema::DocumentTree& tree, const model::SyncState& stat
   return {};
 }
 
+model::SyncState NewState(const schema::DocumentTree& tree, const std::string& shapes,
+                          const Origin& origin) {
+  model::SyncState state;
+  state.system_identifier = origin.system_identifier;
+  state.database = origin.database;
+  state.slot = origin.slot;
+  state.applied = origin.confirmed;
+  state.timeline = origin.timelines.current;
+  state.fingerprint = tree.fingerprint;
+  state.file_fingerprint = tree.file_fingerprint;
+  state.source = tree.source;
+  state.shapes = shapes;
+  return state;
+}
+
 bool FileChanged(const model::SyncState& state, const schema::DocumentTree& tree) {
   return state.fingerprint != tree.fingerprint && state.file_fingerprint != tree.file_fingerprint;
 }
@@ -187,46 +202,38 @@ Result<std::vector<model::SyncState>> PrepareStates(
   std::vector<model::SyncState> states;
   for (size_t i = 0; i < trees.size(); ++i) {
     const schema::DocumentTree& tree = trees[i];
-    model::SyncState state;
-    state.system_identifier = origin.system_identifier;
-    state.database = origin.database;
-    state.slot = origin.slot;
-    state.applied = origin.confirmed;
+    model::SyncState state = NewState(tree, shapes[i], origin);
     if (stored[i]) {
-      state = *stored[i];
-      auto verdict = JudgeSchema(connection, tree, shapes[i], state);
+      const model::SyncState& before = *stored[i];
+      auto verdict = JudgeSchema(connection, tree, shapes[i], before);
       if (!verdict) return std::move(verdict).error();
-      if (state.frozen) {
+      if (before.frozen) {
         *verdict = {Keep::kLoadAgain, true,
                     "it was left behind when another schema file was to replace it"};
-        state.frozen = false;
       }
-      if (verdict->keep == Keep::kGoesOn && state.applied < origin.confirmed) {
+      if (verdict->keep == Keep::kGoesOn && before.applied < origin.confirmed) {
         *verdict = {Keep::kLoadAgain, true,
-                    fmt::format("the changes from {} to {} are lost", base::ToString(state.applied),
-                                base::ToString(origin.confirmed))};
+                    fmt::format("the changes from {} to {} are lost",
+                                base::ToString(before.applied), base::ToString(origin.confirmed))};
       }
       if (verdict->keep == Keep::kGoesOn && !again.empty() && again[i]) {
         *verdict = {Keep::kLoadAgain, true, "asked for by --again"};
       }
-      state.applied = std::max(state.applied, origin.confirmed);
+      state.applied = std::max(before.applied, origin.confirmed);
+      state.load = before.load;
       if (verdict->keep == Keep::kLoadAgain) {
         auto begun = LoadAgain(connection, target, tree, *verdict, &state, log);
         if (!begun) return begun.error();
       }
+      if (before.timeline != 0 && before.timeline != state.timeline) {
+        log.Warning("run",
+                    fmt::format("index {}: the server was promoted (timeline {}, before {}); "
+                                "documents are built from the tables as they are, so some may "
+                                "hold what its predecessor committed last and it never got: "
+                                "`pgsync-consumer verify --repair SCHEMA` mends them",
+                                tree.index, state.timeline, before.timeline));
+      }
     }
-    state.fingerprint = tree.fingerprint;
-    state.file_fingerprint = tree.file_fingerprint;
-    state.source = tree.source;
-    state.shapes = shapes[i];
-    if (state.timeline != 0 && state.timeline != origin.timelines.current) {
-      log.Warning("run", fmt::format("index {}: the server was promoted (timeline {}, before {}); "
-                                     "documents are built from the tables as they are, so some may "
-                                     "hold what its predecessor committed last and it never got: "
-                                     "`pgsync-consumer verify --repair SCHEMA` mends them",
-                                     tree.index, origin.timelines.current, state.timeline));
-    }
-    state.timeline = origin.timelines.current;
     if (!stored[i]) {
       if (auto status = target.Create(tree, state); !status) {
         return std::move(status).error().While("creating index " + tree.index);

@@ -32,6 +32,10 @@ struct Origin {
 base::Status CheckState(const schema::DocumentTree& tree, const model::SyncState& state,
                         const Origin& origin, bool may_be_older);
 
+// Of an index that is made now, and holds nothing yet.
+model::SyncState NewState(const schema::DocumentTree& tree, const std::string& shapes,
+                          const Origin& origin);
+
 // Whether it was made from another schema file: more than its tables changed.
 bool FileChanged(const model::SyncState& state, const schema::DocumentTree& tree);
 

@@ -5,8 +5,6 @@
 
 #include <fmt/format.h>
 
-#include "consumer/source/slot.h"
-
 namespace source {
 
 bool Timelines::Have(int timeline, base::Lsn position) const {
@@ -35,13 +33,11 @@ std::vector<Timelines::Ended> ParseTimelineHistory(std::string_view text) {
   return before;
 }
 
-base::Result<Timelines> ReadTimelines(pg::Connection& connection) {
-  auto server = IdentifySystem(connection);
-  if (!server) return std::move(server).error();
+base::Result<Timelines> ReadTimelines(pg::Connection& connection, int current) {
   Timelines timelines;
-  timelines.current = server->timeline;
-  if (timelines.current <= 1) return timelines;
-  auto history = connection.Query(fmt::format("TIMELINE_HISTORY {}", timelines.current));
+  timelines.current = current;
+  if (current <= 1) return timelines;
+  auto history = connection.Query(fmt::format("TIMELINE_HISTORY {}", current));
   if (!history) {
     if (connection.SqlState() == "58P01") return timelines;  // undefined_file
     return std::move(history).error().While("reading the timeline's history");

@@ -28,8 +28,9 @@ struct Timelines {
 // The part before the present one. Lines that are no entries are left out.
 std::vector<Timelines::Ended> ParseTimelineHistory(std::string_view text);
 
-// REQUIRES: a replication connection. A server that has lost its history file (it is only WAL to
-// those who copy a cluster) has a present timeline and none before it.
-base::Result<Timelines> ReadTimelines(pg::Connection& connection);
+// Of a server whose present timeline is `current`. REQUIRES: a replication connection. One that has
+// lost its history file (it is only WAL to those who copy a cluster) has a present timeline and
+// none before it.
+base::Result<Timelines> ReadTimelines(pg::Connection& connection, int current);
 
 }  // namespace source
