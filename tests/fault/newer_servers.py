@@ -33,12 +33,7 @@ def test_17_a_failover_slot_comes_along(private_postgres, work):
         pair.scenario.wait_acknowledged(daemon)
         pair.replayed()
         pair.fail_over()
-        pair.scenario.sql("UPDATE book SET pages = 42 WHERE id % 3 = 0; DELETE FROM book WHERE id % 7 = 0; UPDATE review SET stars = 2 WHERE id % 5 = 0")
-        pair.scenario.wait_acknowledged(daemon, timeout=90)
-        pair.scenario.assert_equal()
-        assert "was promoted (timeline 2, before 1)" in daemon.text(), daemon.text()[-2000:]
-        assert daemon.text().count(": loaded, ") == 1, daemon.text()[-2000:]
-        assert daemon.terminate() == 0
+        pair.goes_on(daemon)
     finally:
         pair.close()
 

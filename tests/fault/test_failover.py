@@ -86,6 +86,15 @@ class Pair:
         self.link.target = self.standby.port
         self.scenario.server = self.standby
 
+    def goes_on(self, daemon):
+        """With a slot that came along: nothing is loaded again."""
+        self.scenario.sql("UPDATE book SET pages = 42 WHERE id % 3 = 0; DELETE FROM book WHERE id % 7 = 0; UPDATE review SET stars = 2 WHERE id % 5 = 0")
+        self.scenario.wait_acknowledged(daemon, timeout=90)
+        self.scenario.assert_equal()
+        assert "was promoted (timeline 2, before 1)" in daemon.text(), daemon.text()[-2000:]
+        assert daemon.text().count(": loaded, ") == 1, daemon.text()[-2000:]
+        assert daemon.terminate() == 0
+
     def close(self):
         self.scenario.end()
         self.link.close()
@@ -197,12 +206,7 @@ def test_with_its_slot_it_goes_on(pair, queue):
     pair.standby.take_slots()
     pair.replayed()
     pair.fail_over()
-    pair.scenario.sql("UPDATE book SET pages = 42 WHERE id % 3 = 0; DELETE FROM book WHERE id % 7 = 0; UPDATE review SET stars = 2 WHERE id % 5 = 0")
-    pair.scenario.wait_acknowledged(daemon, timeout=90)
-    pair.scenario.assert_equal()
-    assert "was promoted (timeline 2, before 1)" in daemon.text(), daemon.text()[-2000:]
-    assert daemon.text().count(": loaded, ") == 1, daemon.text()[-2000:]
-    assert daemon.terminate() == 0
+    pair.goes_on(daemon)
     pair.scenario.sql("UPDATE book SET pages = 43 WHERE id % 3 = 1")
     daemon = pair.start()
     pair.scenario.wait_acknowledged(daemon)
