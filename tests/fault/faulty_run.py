@@ -21,7 +21,8 @@ CRASH_POINTS = {"receive": 12, "xadd": 10, "fetch": 10, "bulk_sent": 30, "bulk_a
 # Why a daemon may end by itself: it began while a server was away.
 AWAY = re.compile(r"cannot reach|did not answer|no answer|onnection|Redis at|starting up|shutting down|terminating|is it running"
                   r"|the engine answered (429|50[0-9])")
-SETTINGS = {"logical_decoding_work_mem": "'64kB'", "autovacuum": "off"}
+# A daemon that is cut off or stopped in a transaction holds its locks, and the load, which would heal it afterwards, may TRUNCATE what it read.
+SETTINGS = {"logical_decoding_work_mem": "'64kB'", "autovacuum": "off", "idle_in_transaction_session_timeout": "'10s'"}
 
 
 class Plan:
