@@ -180,7 +180,7 @@ def test_idle_slot_goes_on(private_postgres, work, where):
     try:
         daemon = scenario.start()
         scenario.wait_synced(daemon)
-        pid = server.value("postgres", "SELECT active_pid FROM pg_replication_slots")
+        pid = scenario.wait_settled_stream(daemon)
         database = scenario.data.database if where == "another table" else "postgres"
         server.rows(database, "CREATE TABLE elsewhere (a int)")
         end = time.monotonic() + 6
@@ -190,7 +190,7 @@ def test_idle_slot_goes_on(private_postgres, work, where):
             daemon.must_run()
             time.sleep(0.2)
         scenario.wait_acknowledged(daemon)
-        assert pid == server.value("postgres", "SELECT active_pid FROM pg_replication_slots"), daemon.text()[-1000:]
+        assert pid == scenario.walsender(), daemon.text()[-1000:]
     finally:
         scenario.end()
 
@@ -202,13 +202,13 @@ def test_large_transaction_of_other_tables(private_postgres, work):
     try:
         daemon = Daemon(scenario)
         scenario.wait_synced(daemon.process)
+        pid = scenario.wait_settled_stream(daemon.process)
         before = daemon.peak_memory()
-        pid = server.value("postgres", "SELECT active_pid FROM pg_replication_slots")
         scenario.sql("CREATE TABLE elsewhere (a int)")
         scenario.sql("INSERT INTO elsewhere SELECT generate_series(1, 1000000)")
         scenario.wait_acknowledged(daemon.process)
         assert daemon.peak_memory() < before + (16 << 20)
-        assert pid == server.value("postgres", "SELECT active_pid FROM pg_replication_slots"), daemon.process.text()[-1000:]
+        assert pid == scenario.walsender(), daemon.process.text()[-1000:]
     finally:
         scenario.end()
 

@@ -91,6 +91,18 @@ class Scenario:
         self.wait_loaded(daemon, timeout)
         self.wait_acknowledged(daemon, timeout=timeout)
 
+    def wait_settled_stream(self, daemon, timeout=60):
+        """Until the session that follows the load streams: the one during it is another. Returns what `walsender` does."""
+        def settled():
+            daemon.must_run()
+            return "streaming slot" in daemon.text().partition("leaving out what touches nothing")[2]
+        wait_for(lambda: f"the stream to go on after the load; {daemon.text()[-1000:]}", settled, timeout)
+        return self.walsender()
+
+    def walsender(self):
+        """The pid of the server's process that streams the slot, None if nobody does."""
+        return self.server.value("postgres", "SELECT active_pid FROM pg_replication_slots WHERE slot_name = %s", (self.data.slot,))
+
     def wait_count_between(self, daemon, low, high, timeout=120):
         """Until the target holds at least `low` documents; fails if it was too quick for us and holds more than `high`."""
         def enough():
