@@ -1,6 +1,7 @@
 """Fixtures: servers shared by the session, one Scenario per test or module, and the judgement after it.
 
-What a failed test leaves is kept in build/test-logs/<test> (PGSYNC_TEST_LOGS chooses another place).
+What a failed test leaves is kept in build/test-logs/<test> (PGSYNC_TEST_LOGS chooses another place). The ends of its logs are printed, too: of a run
+elsewhere the output may be all that is left.
 """
 import contextlib
 import os
@@ -23,6 +24,7 @@ from harness.scenario import Scenario  # noqa: E402
 from harness.stub import EngineStub  # noqa: E402
 
 KEPT_LOGS = pathlib.Path(os.environ.get("PGSYNC_TEST_LOGS", REPO / "build/test-logs"))
+LINES_SHOWN = 20
 
 
 def pytest_addoption(parser):
@@ -140,6 +142,7 @@ def keep(name, path, servers):
         place = folder / (log.relative_to(path) if path in log.parents else log.name)
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(log, place)
+        print(f"---- {place.relative_to(folder)}, its end:", *log.read_text(errors="replace").splitlines()[-LINES_SHOWN:], sep="\n")
     print(f"logs are kept in {folder}")
 
 
