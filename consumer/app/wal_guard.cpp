@@ -9,18 +9,30 @@
 namespace app {
 namespace {
 
+constexpr char kLost[] = "lost";
+
 std::string InMebibytes(int64_t bytes) { return fmt::format("{} MiB", bytes >> 20); }
 
 }  // namespace
 
 WalJudge::Finding WalJudge::Look(const std::string& name, const source::SlotInfo& slot) {
   Finding finding;
+  if (slot.invalidated) {
+    if (status_ != kLost) {
+      finding.warning = fmt::format(
+          "slot \"{}\" was given up by the server ({}): it keeps no WAL "
+          "and sends nothing any more",
+          name, slot.invalidation_reason);
+    }
+    status_ = kLost;
+    return finding;
+  }
   const int64_t kept = slot.retained_bytes;
   const std::string left =
       slot.safe_wal_bytes ? fmt::format("; the server gives the slot up after {} more",
                                         InMebibytes(std::max<int64_t>(0, *slot.safe_wal_bytes)))
                           : "; nothing limits it but the disk (max_slot_wal_keep_size)";
-  if (limits_.most_bytes > 0 && kept > limits_.most_bytes && !slot.invalidated) {
+  if (limits_.most_bytes > 0 && kept > limits_.most_bytes) {
     finding.give_up = true;
     finding.warning = fmt::format("slot \"{}\" keeps {} of WAL, more than --wal-limit {}", name,
                                   InMebibytes(kept), InMebibytes(limits_.most_bytes));

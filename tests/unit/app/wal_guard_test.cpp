@@ -49,6 +49,21 @@ TEST(WalJudge, SaysWhenTheServerIsAboutToGiveTheSlotUp) {
   EXPECT_EQ(judge.Look("s", Keeping(1)).warning, "");
 }
 
+TEST(WalJudge, SaysOnceThatTheServerGaveTheSlotUp) {
+  WalJudge judge({.warn_bytes = 10 * kMiB, .most_bytes = 20 * kMiB});
+  source::SlotInfo slot = Keeping(0, "lost");
+  slot.invalidated = true;
+  slot.invalidation_reason = "wal_removed";
+  EXPECT_EQ(judge.Look("s", slot).warning,
+            "slot \"s\" was given up by the server (wal_removed): it keeps no WAL and sends "
+            "nothing any more");
+  slot.retained_bytes = 30 * kMiB;
+  const WalJudge::Finding again = judge.Look("s", slot);
+  EXPECT_EQ(again.warning, "");
+  EXPECT_FALSE(again.give_up);
+  EXPECT_NE(judge.Look("s", Keeping(15)).warning, "");  // made again
+}
+
 TEST(WalJudge, GivesUpBeyondTheLimitOnly) {
   WalJudge unlimited({});
   EXPECT_FALSE(unlimited.Look("s", Keeping(1 << 20)).give_up);
