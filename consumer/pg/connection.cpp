@@ -38,6 +38,16 @@ constexpr char kSessionSettings[] =
     "SET bytea_output = 'hex'; SET extra_float_digits = 1; SET xmloption = 'content'; "
     "SET standard_conforming_strings = on";
 
+// A transaction keeps its locks and its snapshot. If we are gone without a word, the server learns
+// that late: by TCP only after hours, or a quarter of one while it sends. Our own transactions wait
+// for nothing between two statements. A shorter time that a DBA chose for the role stays. Not for
+// walsenders: wal_sender_timeout watches those, and they may well wait for us for longer.
+constexpr char kReaderSettings[] =
+    "SELECT set_config('idle_in_transaction_session_timeout', '60s', false) WHERE "
+    "current_setting('idle_in_transaction_session_timeout')::interval NOT BETWEEN '1 ms' AND "
+    "'60 s'; SET tcp_user_timeout = '60s'; SET tcp_keepalives_idle = 10; "
+    "SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3";
+
 struct CopyDeleter {
   void operator()(char* bytes) const { PQfreemem(bytes); }
 };
@@ -159,7 +169,9 @@ Result<Connection> Connection::Open(const Target& target, const std::string& dat
   PQsetErrorVerbosity(conn, PQERRORS_DEFAULT);
 
   Connection connection(std::move(state));
-  if (auto rows = connection.Query(kSessionSettings); !rows) {
+  std::string settings = kSessionSettings;
+  if (!replication) settings.append("; ").append(kReaderSettings);
+  if (auto rows = connection.Query(settings); !rows) {
     return std::move(rows).error().While("settings of a new session");
   }
   return connection;

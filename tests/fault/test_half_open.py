@@ -1,11 +1,12 @@
 """A server that is gone without a word (fault matrix 14): packets get lost on one of the three links, nothing is reset. The daemon notices
-within 30 s, and when the link is back, all is caught up."""
+within 30 s, and when the link is back, all is caught up. A server from which the daemon is gone so does not keep its locks."""
 import time
 
 import pytest
 
 from harness import consumer as program
 from harness.network import Namespace
+from harness.postgres import ROLE
 from harness.processes import wait_for
 from harness.tcp_proxy import TcpLink
 
@@ -47,3 +48,39 @@ def test_a_silent_link_is_noticed(scenario, bookstore, stub, redis, network, lin
     scenario.wait_acknowledged(daemon, position, 60)
     scenario.assert_equal()
     assert daemon.terminate() == 0
+
+
+@pytest.mark.parametrize("of_the_role,bound", [(None, 60), ("2s", 2)])
+def test_a_silent_link_leaves_no_locks(scenario, bookstore, of_the_role, bound):
+    """The server is in the middle of a transaction of the daemon as the link goes silent: DDL waits a minute for it, or less where the role has less."""
+    if of_the_role:
+        scenario.server.rows("postgres", f"ALTER ROLE {ROLE} SET idle_in_transaction_session_timeout = '{of_the_role}'")
+    link = TcpLink(scenario.server.port)
+    try:
+        scenario.use(bookstore).bootstrap()
+        daemon = scenario.start("--workers", 1, env={"PG_PORT": link.port})
+        scenario.wait_synced(daemon)
+        scenario.wait_settled_stream(daemon)
+        waiting = "SELECT pid FROM pg_stat_activity WHERE usename = %s AND wait_event_type = 'Lock'"
+        with scenario.server.connect(scenario.data.database) as c, c.cursor() as cursor:
+            cursor.execute("BEGIN; LOCK TABLE review IN ACCESS EXCLUSIVE MODE")
+            scenario.sql("UPDATE book SET title = 'in the dark ' || id")
+            reader = wait_for("a transaction of the daemon to wait for the table", lambda: scenario.sql(waiting, (ROLE,)), 30)[0][0]
+            link.silence()
+            cursor.execute("COMMIT")
+        state = "SELECT state FROM pg_stat_activity WHERE pid = %s"
+        wait_for("the transaction to wait for the daemon", lambda: scenario.sql(state, (reader,)) == [("idle in transaction",)], 10)
+        begun = time.monotonic()
+        scenario.sql("ALTER TABLE book ADD COLUMN found_in text")
+        seconds = time.monotonic() - begun
+        print(f"the locks were there for {seconds:.1f} s")
+        assert bound * 0.8 <= seconds <= bound + 5, "something else held or released the lock"
+        assert not scenario.sql(state, (reader,))
+
+        link.heal()
+        scenario.wait_acknowledged(daemon)
+        scenario.assert_equal()
+        assert daemon.terminate() == 0
+    finally:
+        scenario.server.rows("postgres", f"ALTER ROLE {ROLE} RESET idle_in_transaction_session_timeout")
+        link.close()
