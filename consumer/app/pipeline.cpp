@@ -205,7 +205,7 @@ Status RunPipeline(const PipelineSettings& settings, const std::vector<schema::D
 
   StatusLine status_line(context);
   bool warned = false;
-  while (!drain.WaitFor(kTick)) {
+  while (!drain.WaitFor(Nap(settings, kTick))) {
     if (settings.role == Role::kProducer) TakeReports(*producer, &board);
     const bool ends = settings.once || settings.load_only;
     const bool at_once = (ends && board.WantedComplete()) || board.Unstored() >= kMostUnstored;

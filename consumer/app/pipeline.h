@@ -86,6 +86,12 @@ inline uint32_t RowsPerChunk(const PipelineSettings& settings) {
       std::clamp(settings.load_rate, 1.0, static_cast<double>(settings.rows_per_chunk)));
 }
 
+// How long a thread sleeps before it looks again. `once` is over soon, and somebody waits for that.
+inline std::chrono::milliseconds Nap(const PipelineSettings& settings,
+                                     std::chrono::milliseconds usual) {
+  return settings.once ? std::min(usual, std::chrono::milliseconds(10)) : usual;
+}
+
 // How the documents of a load are to be read, by all workers.
 inline assemble::StrategyLimits StrategyLimitsOf(const PipelineSettings& settings) {
   return {RowsPerChunk(settings), assemble::ScannedChunkBytes(settings.workers)};

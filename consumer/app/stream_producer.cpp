@@ -226,6 +226,7 @@ base::Error StreamProducer::Taken(int pid) {
 Status StreamProducer::Consume(source::ReplicationStream& stream, BatchCollector* collector) {
   const auto begun = steady_clock::now();
   auto last_request = begun;
+  const milliseconds wait = Nap(context_.settings, kIdleWait);
   PluginCounters counters(context_.metrics);
   while (!context_.drain.Requested()) {
     if (restart_.load()) {
@@ -238,7 +239,7 @@ Status StreamProducer::Consume(source::ReplicationStream& stream, BatchCollector
       settled_ = true;
       return {};
     }
-    auto event = stream.Next(kIdleWait);
+    auto event = stream.Next(wait);
     if (!event) return event.error();
 
     if (auto* frame = std::get_if<source::Frame>(&*event)) {
@@ -268,7 +269,7 @@ Status StreamProducer::Consume(source::ReplicationStream& stream, BatchCollector
     received_.store(collector->CompleteThrough().value);
 
     // `once` waits for the server's word that there is nothing more up to now.
-    if (context_.settings.once && steady_clock::now() - last_request > kIdleWait) {
+    if (context_.settings.once && steady_clock::now() - last_request > wait) {
       last_request = steady_clock::now();
       if (auto status = stream.Feedback(true); !status) return status;
     }

@@ -71,8 +71,9 @@ void Worker::Run() {
   while (!context_.drain.Requested()) {
     std::vector<queue::Entry> entries = std::exchange(set_aside_, {});
     if (entries.empty() && fan_outs_.size() < kMostFanOuts) {
-      auto taken = consumer_->Take(context_.settings.developer.take_bytes,
-                                   fan_outs_.empty() ? kTakeWait : milliseconds(0));
+      auto taken =
+          consumer_->Take(context_.settings.developer.take_bytes,
+                          fan_outs_.empty() ? Nap(context_.settings, kTakeWait) : milliseconds(0));
       if (!taken) {
         // Lost or unreachable: the producer sees the same and starts again from the slot.
         if (!Passing(taken.error())) return context_.fail(std::move(taken).error());
