@@ -114,6 +114,11 @@ def debian(postgres):
 
 
 @pytest.fixture(scope="session")
+def part_of_debian(postgres):
+    return datasets.debian(postgres, limit=25000)
+
+
+@pytest.fixture(scope="session")
 def small_debian(postgres):
     return datasets.debian(postgres, limit=6000)
 

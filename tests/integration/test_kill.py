@@ -30,9 +30,9 @@ def wait_writes(scenario, engine, daemon, low, high, before):
     assert done <= high, f"the middle was missed: {done} of {high}"
 
 
-@pytest.mark.parametrize("meanwhile", [nothing, flush_redis, kill_engine])
-def test_kill_9_in_load_and_in_large_update(scenario, debian, engine, redis, meanwhile):
-    scenario.use(debian, target=engine, queue=redis).bootstrap()
+@pytest.mark.parametrize("meanwhile,data", [(nothing, "debian"), (flush_redis, "part_of_debian"), (kill_engine, "part_of_debian")])
+def test_kill_9_in_load_and_in_large_update(scenario, request, engine, redis, meanwhile, data):
+    scenario.use(request.getfixturevalue(data), target=engine, queue=redis).bootstrap()
     packages = scenario.sql("SELECT count(*) FROM package")[0][0]
 
     daemon = scenario.start()
