@@ -1,6 +1,9 @@
 // pgsync-consumer: keeps Elasticsearch or OpenSearch documents in step with PostgreSQL tables.
 // The spine: command line and environment -> logger and signals -> the command -> exit status.
 #include <malloc.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 
 #include <algorithm>
 #include <cstdio>
@@ -67,6 +70,14 @@ void KeepFewArenas() {
 #endif
 }
 
+// Passwords lie in our memory, as libpq and curl need them: none of it goes into a core file, and
+// other processes of the same user cannot look into it, nor at our environment.
+void HideMemory() {
+#ifdef __linux__
+  prctl(PR_SET_DUMPABLE, 0);
+#endif
+}
+
 int Report(const base::Status& status) {
   if (!status) std::fprintf(stderr, "pgsync-consumer: %s\n", status.error().message.c_str());
   return app::ExitStatus(status);
@@ -83,6 +94,7 @@ int main(int argc, char** argv) {
     return 0;
   }
   app::Config& config = invocation->config;
+  if (!config.core_files) HideMemory();
 
   const auto log = base::MakeLogger(config.log_format, config.log_level);
   for (const std::string& notice : config.notices) log->Warning("config", notice);

@@ -393,6 +393,11 @@ base::Status ReadSizes(const Arguments& arguments, const Environment& environmen
     if (!rows) return std::move(rows).error();
     config->query_chunk_size = static_cast<uint32_t>(*rows);
   }
+  if (const auto text = environment.Get("PGSYNC_CORE_FILES")) {
+    auto wanted = ParseBool("PGSYNC_CORE_FILES", *text);
+    if (!wanted) return std::move(wanted).error();
+    config->core_files = *wanted;
+  }
   auto developer = ParseDeveloper(environment.Get("PGSYNC_DEVELOPER").value_or(""));
   if (developer) config->developer = *developer;
   return developer ? base::Status() : base::Status(developer.error());

@@ -98,6 +98,7 @@ struct Config {
   int64_t wal_limit_bytes = 0;                // the slot is given up; 0 = never
   bool reload_lost = false;                   // --on-lost-slot reload
 
+  bool core_files = false;  // a crash may leave one: it holds the passwords
   DeveloperSettings developer;
 
   std::optional<ListenAddress> http;  // metrics and status page; absent = off

@@ -2,7 +2,9 @@
 import base64
 import http.server
 import json
+import pathlib
 import re
+import signal
 import threading
 
 import pytest
@@ -169,6 +171,24 @@ def test_no_more_rows_per_fetch_than_asked_for(ready, rows):
         text = log.read()
     limits = {int(n) for n in re.findall(r" LIMIT (\d+)$", text, re.M)}
     assert limits == {rows + 1}, f"levels were read with LIMIT {limits}"
+
+
+# ---- PGSYNC_CORE_FILES ----
+@pytest.mark.parametrize("wanted", [None, "true"])
+def test_a_crash_leaves_passwords_only_where_asked_to(scenario, bookstore, wanted):
+    """Matrix 37: the kernel would write a core file, and the password would be in it; as the second run shows."""
+    pattern = pathlib.Path("/proc/sys/kernel/core_pattern").read_text().strip()
+    assert not set("|/") & set(pattern), f"core files go elsewhere ({pattern}): sysctl kernel.core_pattern=core"
+    scenario.use(bookstore).bootstrap()
+    env = {"PGSYNC_CORE_FILES": wanted} if wanted else None
+    daemon = scenario.start(env=env, prefix=["prlimit", "--core=unlimited:unlimited", "--"])
+    scenario.wait_synced(daemon)
+    daemon.signal(signal.SIGABRT)
+    assert daemon.wait(60) == -signal.SIGABRT
+    cores = list(scenario.dir.glob("core*"))
+    assert [CANARY.encode() in core.read_bytes() for core in cores] == ([True] if wanted else [])
+    for core in cores:
+        core.unlink()
 
 
 # ---- validate: what the server lacks ----
