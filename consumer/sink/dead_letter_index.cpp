@@ -56,7 +56,7 @@ void AppendLetter(const Rejected& letter, Form form, const std::string& at, std:
   if (form == Form::kAsIs && nlohmann::json::accept(letter.document)) {
     *body += letter.document;
   } else if (form == Form::kLeftOut) {
-    *body += fmt::format(R"({{"left_out_bytes":{}}})", letter.document.size());
+    *body += LeftOut(letter);
   } else {
     base::AppendJsonString(letter.document, body);
   }

@@ -6,6 +6,7 @@ namespace sink {
 namespace {
 
 constexpr int kBusyTimeoutMs = 10'000;  // other processes: the demo's reader, the sqlite3 shell
+constexpr size_t kRowOverhead = 256;    // more than a row's header and numbers need
 
 }  // namespace
 
@@ -56,6 +57,12 @@ base::Error SqliteDatabase::Failure(std::string_view doing) const {
     default:
       return base::Fatal(text);
   }
+}
+
+bool SqliteDatabase::RowTakes(std::initializer_list<std::string_view> texts) const {
+  size_t bytes = kRowOverhead;
+  for (const std::string_view text : texts) bytes += text.size();
+  return bytes <= static_cast<size_t>(sqlite3_limit(handle_.get(), SQLITE_LIMIT_LENGTH, -1));
 }
 
 base::Status SqliteStatement::Prepare(const SqliteDatabase& database, const char* sql) {

@@ -4,6 +4,7 @@
 
 #include <sqlite3.h>
 
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -28,6 +29,8 @@ class SqliteDatabase {
   base::Status Execute(const char* sql);
   // What the last failure of this connection means.
   base::Error Failure(std::string_view doing) const;
+  // Whether one row may hold these texts and some numbers (SQLITE_LIMIT_LENGTH).
+  bool RowTakes(std::initializer_list<std::string_view> texts) const;
   sqlite3* handle() const { return handle_.get(); }
 
  private:

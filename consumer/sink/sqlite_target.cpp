@@ -178,12 +178,15 @@ base::Status SqliteTarget::WriteRejected(const schema::DocumentTree& tree,
   std::lock_guard lock(transactions_);
   // A letter at a time is durable by itself, and replaces itself when it comes again: no
   // transaction around them.
+  if (auto opened = Open(); !opened) return opened;
   for (const Rejected& letter : rejected) {
+    const std::string left_out = LeftOut(letter);
+    const bool fits = database_->RowTakes({tree.index, letter.id, letter.reason, letter.document});
     auto stored =
         Run("INSERT OR REPLACE INTO rejected(\"index\", id, reason, document, version, lsn) "
             "VALUES (?1, ?2, ?3, ?4, CAST(?5 AS INTEGER), ?6)",
-            {tree.index, letter.id, letter.reason, letter.document, std::to_string(letter.version),
-             base::ToString(letter.lsn)});
+            {tree.index, letter.id, letter.reason, fits ? letter.document : left_out,
+             std::to_string(letter.version), base::ToString(letter.lsn)});
     if (!stored) return stored;
   }
   return {};

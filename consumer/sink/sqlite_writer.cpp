@@ -96,8 +96,7 @@ base::Result<model::ItemOutcome> SqliteWriter::WriteItem(const schema::DocumentT
                                                          std::string_view document) {
   using model::ItemStatus;
   const std::string& index = tree.index;
-  const int limit = sqlite3_limit(database_->handle(), SQLITE_LIMIT_LENGTH, -1);
-  if (document.size() + item.id.size() >= static_cast<size_t>(limit)) {
+  if (!database_->RowTakes({index, item.id, item.routing, document})) {
     return model::ItemOutcome{
         ItemStatus::kRejected, 413,
         fmt::format("too_large: SQLite takes no value of {} bytes", document.size())};

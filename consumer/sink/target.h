@@ -36,6 +36,11 @@ struct Rejected {
   base::Lsn lsn;
 };
 
+// What a letter holds in place of a document that even the dead letters do not take: JSON.
+inline std::string LeftOut(const Rejected& letter) {
+  return "{\"left_out_bytes\":" + std::to_string(letter.document.size()) + "}";
+}
+
 // How often and after what waits a request is sent again.
 struct RetryBounds {
   std::chrono::milliseconds first{50}, most{5'000};

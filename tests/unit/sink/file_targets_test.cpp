@@ -202,6 +202,17 @@ TEST_F(FileTargets, SqliteStateAndDeadLettersSurviveAndDrop) {
   EXPECT_EQ(Query("SELECT rowid FROM documents_fts WHERE documents_fts MATCH 'word'"), "2\n");
 }
 
+TEST_F(FileTargets, SqliteKeepsALetterWhoseDocumentNoRowTakes) {
+  auto target = MakeSqliteTarget(At("d.db"), trees);
+  std::vector<Rejected> letters(2);
+  letters[0] = {"large", "no", std::string(1'000'000'000, ' '), 7, base::Lsn{0x100}};
+  letters[1] = {"other", "no", "{}", 7, base::Lsn{0x100}};
+  const auto stored = target->WriteRejected(trees[0], letters);
+  ASSERT_TRUE(stored.ok()) << stored.error().message;
+  EXPECT_EQ(Query("SELECT id, document FROM rejected ORDER BY id"),
+            "large|{\"left_out_bytes\":1000000000}\nother|{}\n");
+}
+
 TEST_F(FileTargets, SqliteWritersOfManyThreadsTakeTurns) {
   auto target = MakeSqliteTarget(At("d.db"), trees);
   ASSERT_TRUE(target->Probe().ok());
