@@ -64,10 +64,10 @@ class Connection {
  public:
   // Opens a connection with the session settings of docs/schema-reference.md section 7 (UTC, ISO
   // dates, …, UTF8). `replication`: a walsender connection (replication=database); the server ends
-  // any other one whose transaction has had no statement for a minute. Errors: kRefused
-  // for what waiting cannot mend (wrong password, no such database or role), kReconnect when nobody
-  // answers or the server is starting or stopping. Messages name host, port, user and database,
-  // never the password.
+  // any other one whose transaction has had no statement for a minute. Errors: kRefused for what
+  // waiting cannot mend (wrong password, no such database or role), kReconnect when nobody answers
+  // or the server is starting or stopping. Messages name host, port, user and database, never the
+  // password.
   static base::Result<Connection> Open(const Target& target, const std::string& database,
                                        bool replication = false);
 

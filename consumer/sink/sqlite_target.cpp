@@ -176,9 +176,9 @@ base::Result<std::vector<Target::RootKey>> SqliteTarget::Holders(
 base::Status SqliteTarget::WriteRejected(const schema::DocumentTree& tree,
                                          const std::vector<Rejected>& rejected) {
   std::lock_guard lock(transactions_);
+  if (auto opened = Open(); !opened) return opened;
   // A letter at a time is durable by itself, and replaces itself when it comes again: no
   // transaction around them.
-  if (auto opened = Open(); !opened) return opened;
   for (const Rejected& letter : rejected) {
     const std::string left_out = LeftOut(letter);
     const bool fits = database_->RowTakes({tree.index, letter.id, letter.reason, letter.document});

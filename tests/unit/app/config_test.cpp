@@ -405,13 +405,9 @@ TEST(Names, DefaultNameIsALegalSlotName) {
   EXPECT_EQ(DefaultName(std::string(40, 'a'), std::string(40, 'b')).size(), 63u);
 }
 
-TEST(Config, CoreFilesOnlyWhereWanted) {
+TEST(Run, RolesWorkersHttpAndCoreFiles) {
   EXPECT_FALSE(Ok({}).core_files);
   EXPECT_TRUE(Ok({}, {{"PGSYNC_CORE_FILES", "true"}}).core_files);
-  EXPECT_TRUE(Has(Wrong({"s.json"}, {{"PGSYNC_CORE_FILES", "maybe"}}), "PGSYNC_CORE_FILES"));
-}
-
-TEST(Run, RolesWorkersAndHttp) {
   EXPECT_EQ(Ok({}).workers, 2);
   EXPECT_EQ(Ok({"-n", "4"}, {{"NUM_WORKERS", "3"}}).workers, 4);
   EXPECT_EQ(Ok({}, {{"NUM_WORKERS", "3"}}).workers, 3);
