@@ -1,6 +1,5 @@
 """Failover to a standby that was promoted (fault matrix 4). Before PostgreSQL 17 slots do not come along by themselves: the daemon refuses, with the
 remedy, and what only the dead primary knew is noticed. With a slot that came along it goes on."""
-import os
 import pathlib
 import shutil
 
@@ -8,7 +7,7 @@ import pytest
 
 from harness import consumer as program
 from harness import datasets
-from harness.postgres import PostgresServer
+from harness.postgres import PostgresServer, hand_over
 from harness.processes import free_port, wait_for
 from harness.scenario import Scenario
 from harness.tcp_proxy import TcpLink
@@ -24,8 +23,7 @@ class Standby(PostgresServer):
     def _create(self, wal_level, allow_plugin, settings):
         self.dir.mkdir(parents=True)
         self.dir.chmod(0o755)
-        if os.geteuid() == 0:
-            shutil.chown(self.dir, "postgres", "postgres")
+        hand_over(self.dir)
         self._as_postgres(self._bin / "pg_basebackup", "-h", self.primary.dir, "-p", self.primary.port, "-U", "postgres", "-D", self.dir / "data", "-R",
                           "-X", "stream", "-c", "fast")
         conf = self.dir / "data/postgresql.conf"
@@ -42,9 +40,8 @@ class Standby(PostgresServer):
         for slot in (self.primary.dir / "data/pg_replslot").iterdir():
             here = self.dir / "data/pg_replslot" / slot.name
             shutil.copytree(slot, here)
-            if os.geteuid() == 0:
-                for path in [here, *here.iterdir()]:
-                    shutil.chown(path, "postgres", "postgres")
+            for path in [here, *here.iterdir()]:
+                hand_over(path)
         self.start()
 
     def promote(self):

@@ -7,14 +7,13 @@ import json
 import os
 import pathlib
 import random
-import shutil
 import time
 
 import pytest
 
 from harness import datasets
 from harness.daemon import Daemon
-from harness.postgres import ROLE
+from harness.postgres import ROLE, hand_over
 from harness.scenario import Scenario
 
 SUBTRANSACTIONS = int(os.environ.get("PGSYNC_SUBTRANSACTIONS", 4_000))
@@ -205,7 +204,7 @@ def reset(server, xid, *options):
     segment = server.dir / f"data/pg_xact/{xid // per_segment:04X}"
     if not segment.exists():
         segment.write_bytes(bytes(256 << 10))
-        shutil.chown(segment, "postgres", "postgres")
+        hand_over(segment)
     server.resetwal("-x", xid, *options)
     server.start()
 

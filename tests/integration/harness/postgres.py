@@ -27,6 +27,12 @@ def bin_dir():
     return pathlib.Path(run(["pg_config", "--bindir"]).strip())
 
 
+def hand_over(path):
+    """To the user whose the server is, when the tests run as root."""
+    if os.geteuid() == 0:
+        shutil.chown(path, "postgres", "postgres")
+
+
 def plugin_file():
     path = pathlib.Path(os.environ.get("PGSYNC_PLUGIN_DIR", REPO / "build/ci/decoder"), "pgsync.so")
     if not path.exists():
@@ -53,8 +59,7 @@ class PostgresServer:
         plugin_dir.mkdir()
         shutil.copy(plugin_file(), plugin_dir)
         (plugin_dir / "pgsync.so").chmod(0o755)
-        if os.geteuid() == 0:
-            shutil.chown(self.dir, "postgres", "postgres")
+        hand_over(self.dir)
         self._as_postgres(self._bin / "initdb", "-D", self.dir / "data", "--no-sync", "-A", "trust", "-U", "postgres",
                           "-E", "UTF8", "--locale=C.UTF-8")
         conf = {
@@ -79,8 +84,7 @@ class PostgresServer:
     def _write(self, name, text):
         path = self.dir / name
         path.write_text(text)
-        if os.geteuid() == 0:
-            shutil.chown(path, "postgres", "postgres")
+        hand_over(path)
 
     def _as_postgres(self, *args, check=True):
         command = [*(["chroot", CHROOT] if CHROOT else []), *as_user("postgres"), *map(str, args)]
