@@ -31,9 +31,8 @@ PreflightInput InputFor(const Config& config, const ResolvedSchema& resolved) {
 // A changed setting is read by each server process on its own, some time after pg_reload_conf().
 base::Status AwaitPluginList(pg::Connection& connection) {
   for (int i = 0; i < kReloadChecks; ++i) {
-    auto list = connection.Query("SHOW output_plugin_libraries");
-    if (!list) return std::move(list).error();
-    const std::vector<std::string> names = ParsePluginList(std::string(list->Cell(0, 0)));
+    const std::vector<std::string> names =
+        ParsePluginList(source::Setting(connection, "output_plugin_libraries"));
     if (std::find(names.begin(), names.end(), source::kPlugin) != names.end()) return {};
     if (auto wait = connection.Query("SELECT pg_sleep(0.05)"); !wait) {
       return std::move(wait).error();

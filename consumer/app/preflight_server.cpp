@@ -120,11 +120,7 @@ void CheckSlot(const std::optional<source::SlotInfo>& slot, const PreflightInput
 }
 
 base::Status TryPlugin(pg::Connection& connection, std::vector<CheckResult>* checks) {
-  // Not by SHOW, which writes an ERROR to the server's log where this role may not see it.
-  auto setting =
-      connection.Query("SELECT setting FROM pg_settings WHERE name = 'output_plugin_libraries'");
-  if (!setting) return std::move(setting).error();
-  const std::string list(setting->size() == 1 ? setting->Cell(0, 0) : "");
+  const std::string list = source::Setting(connection, "output_plugin_libraries");
 
   if (auto set = connection.Query(fmt::format("SET statement_timeout = {}", kTrialTimeoutMs));
       !set) {

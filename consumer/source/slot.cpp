@@ -26,15 +26,16 @@ int64_t Number(std::string_view text) {
 
 Lsn LsnOf(std::string_view text) { return base::ParseLsn(text).value_or(Lsn{}); }
 
-// SHOW works over every kind of connection; "" when the setting is unknown or hidden.
-std::string Setting(pg::Connection& connection, const std::string& name) {
-  auto rows = connection.Query("SHOW " + name);
-  return rows && rows->size() == 1 ? std::string(rows->Cell(0, 0)) : "";
-}
-
 std::string InvalidatedError(const std::string& slot, const SlotInfo& info);
 
 }  // namespace
+
+std::string Setting(pg::Connection& connection, const std::string& name) {
+  // Not by SHOW, which writes an ERROR to the server's log where this role may not see it.
+  auto rows =
+      connection.Query("SELECT setting FROM pg_settings WHERE name = " + pg::QuoteLiteral(name));
+  return rows && rows->size() == 1 ? std::string(rows->Cell(0, 0)) : "";
+}
 
 std::string SlotNameFrom(const std::string& name) {
   constexpr size_t kMostBytes = 63;

@@ -36,6 +36,10 @@ struct SlotInfo {
 // becomes "_".
 std::string SlotNameFrom(const std::string& name);
 
+// A setting of the server as its view has it, numbers in their base unit; "" when it is unknown, or
+// hidden from our role, or cannot be read. Over any connection.
+std::string Setting(pg::Connection& connection, const std::string& name);
+
 // Returns nothing if there is no slot of that name in the cluster. Needs no privilege.
 base::Result<std::optional<SlotInfo>> InspectSlot(pg::Connection& connection,
                                                   const std::string& name);
