@@ -42,6 +42,7 @@ def test_rows_that_move_during_the_load(scenario, work):
 
     # From now on they are left out, as soon as the slot is past the load.
     scenario.wait_settled_stream(daemon, 30)
+    assert daemon.text().count("leaving out what touches nothing") == 1
     version = scenario.target.highest_version("thing")
     scenario.sql("UPDATE thing SET note = 'again'")
     scenario.wait_acknowledged(daemon)
